@@ -1,0 +1,50 @@
+"""TypeIDs: a prefix that names the noun, and a UUIDv7 in Crockford base 32 (sortable by time).
+
+See the TypeID specification 0.3 (prefix, `_`, 26 characters)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from uuid_utils.compat import uuid7
+
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS: Final = [a + b for a in _ALPHABET for b in _ALPHABET]
+_SUFFIX_LENGTH: Final = 26
+
+PREFIXES: Final = {
+    "plan": "pln",
+    "wholesale": "whp",
+    "agency": "agy",
+    "connection": "sco",
+    "price": "prc",
+    "package": "pkg",
+    "sub_account": "sub",
+    "wallet": "wal",
+    "lot": "lot",
+    "transaction": "txn",
+    "purchase": "pur",
+    "customer": "scu",
+    "payment_method": "pmt",
+    "card_setup": "cst",
+    "api_key": "key",
+}
+"""Noun → prefix. A prefix is never reused for another noun."""
+
+
+def new_id(noun: str) -> str:
+    """A fresh id for `noun` (a key of PREFIXES), later ones sort after earlier ones."""
+    number = uuid7().int
+    pairs = [_PAIRS[(number >> shift) & 0x3FF] for shift in range(120, -1, -10)]
+    return f"{PREFIXES[noun]}_{''.join(pairs)}"
+
+
+def is_id(value: str, noun: str) -> bool:
+    """True when `value` has the form of an id of `noun`; says nothing about existence."""
+    prefix, _, suffix = value.partition("_")
+    return (
+        prefix == PREFIXES[noun]
+        and len(suffix) == _SUFFIX_LENGTH
+        and suffix[0] <= "7"
+        and all(character in _ALPHABET for character in suffix)
+    )
