@@ -23,7 +23,7 @@ _MIGRATION_LOCK: Final = 0x5265_6269_6C6C  # "Rebill"
 class _StatelessConnection(asyncpg.Connection):
     """No request leaves session state behind, so a release needs no reset round trip."""
 
-    async def reset(self, *, timeout: float | None = None) -> None:
+    async def reset(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg's name
         """Nothing to reset."""
 
 
@@ -77,7 +77,8 @@ async def close_database() -> None:
 
 def connection() -> Connection:
     """The pool; each statement on it commits by itself."""
-    return connections.get("default")
+    pool: Connection = connections.get("default")
+    return pool
 
 
 @asynccontextmanager
@@ -108,4 +109,3 @@ async def migrate(url: str, *, progress: Callable[[str, str, str], object] | Non
         await connections.close_all()
     finally:
         await lock.close()
-

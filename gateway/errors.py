@@ -20,7 +20,7 @@ from enum import StrEnum
 
 
 class ErrorCode(StrEnum):
-    """Closed list of reasons for a refusal; the description of each stands in `schema/errors.py`."""
+    """Closed list of reasons for a refusal; each is described in `schema/errors.py`."""
 
     INVALID_INPUT = "INVALID_INPUT"
     INVALID_STATE = "INVALID_STATE"
@@ -45,7 +45,7 @@ class ErrorCode(StrEnum):
 
 
 class Refusal(Exception):
-    """A business rule said no. `field` is the path inside the mutation's input, None for the whole."""
+    """A business rule said no. `field` is the path inside the mutation's input, None for all."""
 
     code: ErrorCode
 

@@ -124,9 +124,7 @@ def _create(binaries: Path, data: Path) -> None:
         raise LocalPostgresError(f"PostgreSQL could not create its files in {data}:\n{reason}")
 
 
-def _launch(
-    binaries: Path, data: Path, *, port: int, durable: bool
-) -> subprocess.Popen[bytes]:
+def _launch(binaries: Path, data: Path, *, port: int, durable: bool) -> subprocess.Popen[bytes]:
     options = {
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": "",
@@ -139,8 +137,10 @@ def _launch(
     with (data / "server.log").open("ab") as log:
         # Its own session: Ctrl-C in the terminal stops the gateway first, which then stops this.
         return subprocess.Popen(
-            [*_as_someone(), str(binaries / "postgres"), "-D", str(data), "-p", str(port)]
-            + arguments,
+            [
+                *(*_as_someone(), str(binaries / "postgres"), "-D", str(data), "-p", str(port)),
+                *arguments,
+            ],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

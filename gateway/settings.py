@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-DEMO_SECRET = "demo-secret-that-must-never-leave-this-machine"
+DEMO_SECRET = "demo-secret-that-must-never-leave-this-machine"  # noqa: S105 - refused elsewhere
 STRIPE_VERSION = "2026-08-26.dahlia"
 
 
@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes one.")
     public_url: str = Field(
         default="http://127.0.0.1:8000",
-        description="Address under which clients reach the gateway; Stripe sends people back to it.",
+        description="Address at which clients reach the gateway; Stripe sends people back to it.",
     )
     log_json: bool | None = Field(
         default=None, description="JSON log lines; default: in production only."
@@ -75,18 +75,22 @@ class Settings(BaseSettings):
         default=5, ge=0, le=60, description="Clock difference allowed when a token is checked."
     )
 
-    stripe_api_key: SecretStr = Field(description="The platform's secret key, sk_test_… or sk_live_….")
+    stripe_api_key: SecretStr = Field(
+        description="The platform's secret key, sk_test_… or sk_live_…."
+    )
     stripe_publishable_key: str = Field(
         description="The platform's publishable key; handed to clients with each purchase."
     )
     stripe_api_base: str = Field(
-        default="https://api.stripe.com", description="Stripe's address; the local Stripe's in a demo."
+        default="https://api.stripe.com",
+        description="Stripe's address; the local Stripe's in a demo.",
     )
     stripe_connect_base: str = Field(
         default="https://connect.stripe.com", description="Stripe's OAuth address."
     )
     stripe_client_id: str | None = Field(
-        default=None, description="ca_…, only for agencies that connect an existing account by OAuth."
+        default=None,
+        description="ca_…, only for agencies that connect an existing account by OAuth.",
     )
     stripe_webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(),
@@ -96,7 +100,10 @@ class Settings(BaseSettings):
         default=20, gt=0, le=80, description="Longest wait for one answer of Stripe."
     )
     stripe_retries: int = Field(
-        default=2, ge=0, le=5, description="Further tries of a call to Stripe that may succeed later."
+        default=2,
+        ge=0,
+        le=5,
+        description="Further tries of a call to Stripe that may succeed later.",
     )
     stripe_connections: int = Field(
         default=100, ge=1, le=1000, description="Connections to Stripe that one process holds."
@@ -181,7 +188,7 @@ def _token_problems(settings: Settings) -> list[str]:
     secret = settings.token_secret.get_secret_value() if settings.token_secret else ""
     if settings.token_algorithm not in {"HS256", "RS256", "ES256", "EdDSA"}:
         found.append("TOKEN_ALGORITHM must be HS256, RS256, ES256 or EdDSA")
-    elif settings.token_algorithm == "HS256":
+    elif settings.token_algorithm == "HS256":  # noqa: S105 - the name of an algorithm
         if len(secret.encode()) < 32:
             found.append("TOKEN_SECRET of 32 bytes or more is needed for HS256")
         if secret == DEMO_SECRET and settings.environment is not Environment.DEMO:

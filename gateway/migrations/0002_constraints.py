@@ -216,7 +216,7 @@ def _statements() -> list[str]:
 
 
 def _name(columns: str) -> str:
-    return columns.split(", ")[-1].removesuffix("_id")
+    return columns.rsplit(", ", maxsplit=1)[-1].removesuffix("_id")
 
 
 class Migration(migrations.Migration):

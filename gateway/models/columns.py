@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
-from tortoise import fields
+from tortoise import fields as typed_fields
 
-# Nullability is decided at run time here, which the field stubs cannot express: hence Any.
+# Nullability is decided at run time here, which the overloads of the fields cannot express.
+fields: Any = typed_fields
 
 
 def key() -> Any:
@@ -45,7 +45,7 @@ def small(*, default: int | None = None) -> Any:
 
 def unit_price(*, null: bool = False) -> Any:
     """Money per credit in major units, exact to 6 places."""
-    return fields.DecimalField[Decimal](max_digits=20, decimal_places=6, null=null)
+    return fields.DecimalField(max_digits=20, decimal_places=6, null=null)
 
 
 def currency(*, null: bool = False) -> Any:
@@ -62,7 +62,7 @@ def flag(*, default: bool) -> Any:
 
 
 def json(*, null: bool = False) -> Any:
-    return fields.JSONField[Any](null=null)
+    return fields.JSONField(null=null)
 
 
 def digest(*, null: bool = False) -> Any:

@@ -43,7 +43,9 @@ class StripeOAuthState(Model):
 
 
 class StripeCustomer(Model):
-    """A sub-account as a Customer of one Stripe account. customer_id is None until Stripe answered."""
+    """A sub-account as a Customer of one Stripe account.
+
+    customer_id is None until Stripe answered."""
 
     id = columns.key()
     agency_id = columns.ref()

@@ -1,0 +1,64 @@
+"""What every resolver gets: the process's runtime and the proven viewer."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import strawberry
+from strawberry.dataloader import DataLoader
+
+from gateway.auth.viewer import Viewer
+from gateway.errors import AccessDenied
+from gateway.runtime import Runtime
+
+T = TypeVar("T")
+Reader = Callable[[Runtime, Viewer, Sequence[str]], Awaitable[Mapping[str, T]]]
+
+
+class Loaders:
+    """Gathers the ids that one tick asks for into one set-based read per reader.
+
+    Nothing is kept between ticks: a subscription lives long, and a mutation reads again what it
+    has just changed."""
+
+    def __init__(self, runtime: Runtime, viewer: Viewer) -> None:
+        self._runtime, self._viewer = runtime, viewer
+        self._loaders: dict[Reader[Any], DataLoader[str, Any]] = {}
+
+    async def load(self, read: Reader[T], key: str) -> T | None:
+        """The row of `key`, None when this viewer may not see it."""
+        loader = self._loaders.get(read)
+        if loader is None:
+            loader = self._loaders[read] = DataLoader(load_fn=self._batch(read), cache=False)
+        found: T | None = await loader.load(key)
+        return found
+
+    def _batch(self, read: Reader[T]) -> Callable[[list[str]], Awaitable[list[T | None]]]:
+        async def batch(keys: list[str]) -> list[T | None]:
+            found = await read(self._runtime, self._viewer, list(dict.fromkeys(keys)))
+            return [found.get(key) for key in keys]
+
+        return batch
+
+
+@dataclass(slots=True)
+class Context:
+    """One operation's surroundings."""
+
+    runtime: Runtime
+    viewer: Viewer
+    request_id: str
+    loaders: Loaders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loaders = Loaders(self.runtime, self.viewer)
+
+
+Info = strawberry.Info[Context, None]
+
+
+def require_agency_side(info: Info) -> None:
+    """Raises AccessDenied (the field answers null) for a viewer bound to a sub-account: margin,
+    wholesale and Stripe ids are between the agency and the platform."""
+    if not info.context.viewer.sees_agency_side:
+        raise AccessDenied("Only the agency and the platform see this field.")
