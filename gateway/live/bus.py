@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+Subject = tuple[str, str]
+"""(topic, subject_id)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +57,17 @@ class Bus(Protocol):
     async def publish(self, events: Sequence[Event]) -> None:
         """Hand over events that are committed. May repeat one, never invents one."""
 
-    @asynccontextmanager
-    def listen(self, topic: str, subject_id: str, *, capacity: int = 64) -> AsyncIterator[Listener]:
-        """Events of one subject from now on, until the block ends."""
+    def listen(
+        self, *subjects: Subject, capacity: int = 64
+    ) -> AbstractAsyncContextManager[Listener]:
+        """Events of these subjects from now on, in one mailbox, until the block ends."""
 
 
 class InProcessBus:
     """A bus for one process: publishing is a loop over mailboxes."""
 
     def __init__(self) -> None:
-        self._listeners: dict[tuple[str, str], set[Listener]] = defaultdict(set)
+        self._listeners: dict[Subject, set[Listener]] = defaultdict(set)
 
     async def publish(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -71,18 +75,17 @@ class InProcessBus:
                 listener.offer(event)
 
     @asynccontextmanager
-    async def listen(
-        self, topic: str, subject_id: str, *, capacity: int = 64
-    ) -> AsyncIterator[Listener]:
-        key = (topic, subject_id)
+    async def listen(self, *subjects: Subject, capacity: int = 64) -> AsyncIterator[Listener]:
         listener = Listener(capacity=capacity)
-        self._listeners[key].add(listener)
+        for subject in subjects:
+            self._listeners[subject].add(listener)
         try:
             yield listener
         finally:
-            self._listeners[key].discard(listener)
-            if not self._listeners[key]:
-                del self._listeners[key]
+            for subject in subjects:
+                self._listeners[subject].discard(listener)
+                if not self._listeners[subject]:
+                    del self._listeners[subject]
 
     @property
     def listener_count(self) -> int:

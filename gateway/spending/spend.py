@@ -1,0 +1,73 @@
+"""Taking credits for something that was used."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gateway.auth.scope import visible
+from gateway.auth.viewer import Viewer
+from gateway.database import row
+from gateway.errors import InvalidInput, NotFound, WalletBlocked
+from gateway.ledger.book import Idempotency, Receipt
+from gateway.ledger.commands import Spend
+from gateway.ledger.idempotency import request_hash
+from gateway.runtime import Runtime
+
+_LONGEST_REFERENCE: Final = 200
+
+
+async def spend_credits(
+    rt: Runtime,
+    viewer: Viewer,
+    *,
+    wallet_id: str,
+    credits: int,
+    reference: str,
+    idempotency_key: str,
+) -> Receipt:
+    """Use up credits of a client's wallet, in burn order. credits: whole, ≥ 1.
+
+    Raises NotFound, WalletBlocked (client suspended), InsufficientCredits, DebtOutstanding,
+    IdempotencyConflict, InvalidInput. After: the change is committed; the same key answers the
+    same again without another effect."""
+    if credits < 1:
+        raise InvalidInput("Spend at least 1 credit.", field=("credits",))
+    if not 1 <= len(reference) <= _LONGEST_REFERENCE:
+        raise InvalidInput("Give a reference of 1 to 200 characters.", field=("reference",))
+    agency_id = await _spendable_agency(viewer, wallet_id)
+    command = Spend(
+        agency_id=agency_id,
+        wallet_id=wallet_id,
+        actor=viewer.subject,
+        credits=credits,
+        reference=reference,
+    )
+    wish = {"walletId": wallet_id, "credits": credits, "reference": reference}
+    idempotency = Idempotency(
+        agency_id=agency_id,
+        tenant=viewer.tenant,
+        operation="spendCredits",
+        key=idempotency_key,
+        request_hash=request_hash(wish),
+    )
+    return await rt.book.post(command, idempotency=idempotency)
+
+
+async def _spendable_agency(viewer: Viewer, wallet_id: str) -> str:
+    """The agency of a client's wallet that may spend. Raises NotFound, WalletBlocked."""
+    condition = visible(viewer, first=2, agency="w.agency_id", sub_account="w.sub_account_id")
+    found = await row(
+        "SELECT w.agency_id, s.status FROM wallets w "
+        "JOIN sub_accounts s ON s.agency_id = w.agency_id AND s.id = w.sub_account_id "
+        f"WHERE w.id = $1 AND {condition.sql}",
+        wallet_id,
+        *condition.values,
+    )
+    if found is None:
+        raise NotFound("wallet", field=("walletId",))
+    if found["status"] == "SUSPENDED":
+        raise WalletBlocked(
+            "The client is suspended. Its agency can resume it.",
+            reasons=("SUB_ACCOUNT_SUSPENDED",),
+        )
+    return str(found["agency_id"])
