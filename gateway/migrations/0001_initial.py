@@ -20,6 +20,7 @@ class Migration(migrations.Migration):
                 ('quantity_min', fields.BigIntField(default=1, db_default=1)),
                 ('quantity_max', fields.BigIntField(default=1000000, db_default=1000000)),
                 ('quantity_step', fields.BigIntField(default=1, db_default=1)),
+                ('wallets_opened_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
             options={'table': 'agencies', 'app': 'rebill', 'pk_attr': 'id', 'table_description': 'A reseller. Its id is the `agency_id` of every other table.'},
@@ -30,7 +31,6 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
                 ('agency_id', fields.CharField(max_length=40)),
-                ('wallet_id', fields.CharField(max_length=40)),
                 ('transaction_id', fields.CharField(max_length=40)),
                 ('line', fields.SmallIntField()),
                 ('lot_id', fields.CharField(max_length=40)),
@@ -74,6 +74,7 @@ class Migration(migrations.Migration):
                 ('last_error_reason', fields.CharField(null=True, max_length=32)),
                 ('make_default', fields.BooleanField(default=False, db_default=False)),
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
+                ('checked_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ('completed_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
             options={'table': 'card_setups', 'app': 'rebill', 'pk_attr': 'id', 'table_description': 'A wish to save a card without buying: one SetupIntent.'},
@@ -193,7 +194,6 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
                 ('agency_id', fields.CharField(max_length=40)),
-                ('wallet_id', fields.CharField(max_length=40)),
                 ('transaction_id', fields.CharField(max_length=40)),
                 ('line', fields.SmallIntField()),
                 ('from_account', fields.CharField(max_length=32)),
@@ -245,6 +245,7 @@ class Migration(migrations.Migration):
                 ('last_error_message', fields.TextField(null=True, unique=False)),
                 ('last_error_charge_id', fields.CharField(null=True, max_length=255)),
                 ('attempts', fields.BigIntField(default=0, db_default=0)),
+                ('revision', fields.BigIntField(default=0, db_default=0)),
                 ('actor', fields.TextField(unique=False)),
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ('updated_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
@@ -252,7 +253,7 @@ class Migration(migrations.Migration):
                 ('checked_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ('completed_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'purchases', 'app': 'rebill', 'pk_attr': 'id', 'table_description': 'One wish to buy credits, with the prices of that moment. See `gateway/purchases/`.'},
+            options={'table': 'purchases', 'app': 'rebill', 'pk_attr': 'id', 'table_description': 'One wish to buy credits, with the prices of that moment. See `gateway/purchases/`.\n\n`revision` rises with every change that came from Stripe, so that an older reading of the\nintent never overwrites a newer one.'},
             bases=['Model'],
         ),
         ops.CreateModel(

@@ -66,7 +66,6 @@ class Posting(Model):
 
     id = fields.BigIntField(primary_key=True)
     agency_id = columns.ref()
-    wallet_id = columns.ref()
     transaction_id = columns.ref()
     line = columns.small()
     from_account = columns.word()
@@ -108,7 +107,6 @@ class Allocation(Model):
 
     id = fields.BigIntField(primary_key=True)
     agency_id = columns.ref()
-    wallet_id = columns.ref()
     transaction_id = columns.ref()
     line = columns.small()
     lot_id = columns.ref()

@@ -1,0 +1,123 @@
+"""What the ledger knows about a wallet, as plain values. Nothing here can be changed in place."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+
+class WalletKind(StrEnum):
+    """CLIENT: of one sub-account. POOL: the agency's own stock, changed by pool transactions."""
+
+    CLIENT = "CLIENT"
+    POOL = "POOL"
+
+
+class LotKind(StrEnum):
+    """Where the credits of a lot came from, in the order in which they burn."""
+
+    ALLOWANCE = "ALLOWANCE"
+    PROMO = "PROMO"
+    BONUS = "BONUS"
+    POOL_GRANT = "POOL_GRANT"
+    PURCHASED = "PURCHASED"
+    ADJUSTMENT = "ADJUSTMENT"
+
+
+class TransactionKind(StrEnum):
+    """What a committed change was."""
+
+    ISSUE = "ISSUE"
+    GRANT = "GRANT"
+    SPEND = "SPEND"
+    EXPIRE = "EXPIRE"
+    ADJUST = "ADJUST"
+    POOL_IN = "POOL_IN"
+    POOL_OUT = "POOL_OUT"
+
+
+class Account(StrEnum):
+    """Both sides of a posting: the wallet's buckets, then the accounts outside of it."""
+
+    AVAILABLE = "available"
+    HELD = "held"
+    FROZEN = "frozen"
+    RESERVED = "reserved"
+    DEBT = "debt"
+    ISSUED_PAID = "issued_paid"
+    ISSUED_FREE = "issued_free"
+    POOL = "pool"
+    CONSUMED = "consumed"
+    EXPIRED = "expired"
+    CLAWED_BACK = "clawed_back"
+    ADJUSTED = "adjusted"
+
+
+LOT_BUCKETS: Final = (Account.AVAILABLE, Account.HELD, Account.FROZEN, Account.RESERVED)
+"""Buckets in which a lot's credits can lie; `debt` belongs to a wallet and to no lot."""
+
+
+class CostBasis(NamedTuple):
+    """What a purchased credit cost: major units of `currency` per credit, exact to 6 places."""
+
+    currency: str
+    retail_unit: Decimal
+    wholesale_unit: Decimal
+
+
+class LotState(NamedTuple):
+    """Credits that came in together, and in which buckets they lie now (whole credits)."""
+
+    id: str
+    kind: LotKind
+    credits: int
+    available: int
+    held: int
+    frozen: int
+    reserved: int
+    purchase_id: str | None
+    effective_at: datetime
+    expires_at: datetime | None
+
+    @property
+    def remaining(self) -> int:
+        return self.available + self.held + self.frozen + self.reserved
+
+
+class WalletState(NamedTuple):
+    """A wallet's buckets (whole credits), its version and its lots that still hold credits.
+
+    debt is what the wallet owes, as a positive number. lots stand in burn order."""
+
+    id: str
+    agency_id: str
+    kind: WalletKind
+    available: int
+    held: int
+    frozen: int
+    reserved: int
+    debt: int
+    version: int
+    lots: tuple[LotState, ...]
+
+    @property
+    def total(self) -> int:
+        return self.available + self.held + self.frozen + self.reserved
+
+    @property
+    def next_expiry_at(self) -> datetime | None:
+        """The earliest instant at which available credits of this wallet expire."""
+        return min(
+            (lot.expires_at for lot in self.lots if lot.expires_at and lot.available), default=None
+        )
+
+
+_PRIORITY: Final = {kind: number for number, kind in enumerate(LotKind)}
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
+
+def burn_key(lot: LotState) -> tuple[int, datetime, datetime, str]:
+    """Sorts lots in burn order: kind, soonest expiry (none last), then oldest, then id."""
+    return _PRIORITY[lot.kind], lot.expires_at or _NEVER, lot.effective_at, lot.id
