@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pkgutil import iter_modules
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -11,7 +12,10 @@ import asyncpg
 from tortoise import Tortoise, connections
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.migrations.api.migrate import migrate as tortoise_migrate
+from tortoise.migrations.executor import MigrationExecutor
 from tortoise.transactions import in_transaction
+
+from gateway import migrations
 
 Row = dict[str, Any]
 Connection = BaseDBAsyncClient
@@ -99,13 +103,26 @@ async def row(sql: str, *values: object, on: Connection | None = None) -> Row | 
     return found[0] if found else None
 
 
+def migration_names() -> list[str]:
+    """Names of all migrations that this code has, in order."""
+    return sorted(found.name for found in iter_modules(migrations.__path__))
+
+
+async def pending_migrations() -> list[str]:
+    """Names of the migrations that the open database lacks, in order."""
+    apps = tortoise_config("")["apps"]
+    plan = await MigrationExecutor(connection(), apps).plan()
+    return [step.migration.name for step in plan]
+
+
 async def migrate(url: str, *, progress: Callable[[str, str, str], object] | None = None) -> None:
     """Bring the schema up to date. Safe to start in several processes at once: an advisory lock
     lets one work and the others find nothing to do."""
     lock = await asyncpg.connect(url)
     try:
         await lock.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
-        await tortoise_migrate(config=tortoise_config(url, pool_size=2), progress=progress)
+        config = tortoise_config(url, pool_size=2, statement_timeout_s=0)
+        await tortoise_migrate(config=config, progress=progress)
         await connections.close_all()
     finally:
         await lock.close()

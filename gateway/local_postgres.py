@@ -58,6 +58,8 @@ def start_local_postgres(data: Path, *, durable: bool, port: int = 0) -> LocalPo
     fresh = not (data / "PG_VERSION").exists()
     if fresh:
         _create(binaries, data)
+    else:
+        _stop_left_over(binaries, data)
     port = port or _free_port()
     process = _launch(binaries, data, port=port, durable=durable)
     server = LocalPostgres(process=process, port=port)
@@ -122,6 +124,14 @@ def _create(binaries: Path, data: Path) -> None:
     if done.returncode:
         reason = done.stderr.decode(errors="replace").strip()
         raise LocalPostgresError(f"PostgreSQL could not create its files in {data}:\n{reason}")
+
+
+def _stop_left_over(binaries: Path, data: Path) -> None:
+    """End a server that a killed process left running on these files."""
+    if (data / "postmaster.pid").exists():
+        stop = [str(binaries / "pg_ctl"), "stop", "-D", str(data), "-m", "fast", "-w", "-t", "20"]
+        # It fails when that server is gone already, which is just as good.
+        subprocess.run([*_as_someone(), *stop], capture_output=True, check=False)
 
 
 def _launch(binaries: Path, data: Path, *, port: int, durable: bool) -> subprocess.Popen[bytes]:

@@ -40,6 +40,9 @@ AGENCY: Final = Allow(
 BUYERS: Final = Allow(frozenset({Role.BILLING}), Scope.PURCHASE)
 SPENDERS: Final = Allow(frozenset({Role.ADMIN}), Scope.SPEND)
 READERS: Final = Allow(frozenset(Role) - {Role.SERVICE}, Scope.READ)
+AGENCY_READERS: Final = Allow(
+    frozenset({Role.ADMIN, Role.OWNER, Role.STAFF}), Scope.READ, agency_wide=True
+)
 
 PayloadT = TypeVar("PayloadT")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,7 +28,7 @@ class Activity:
 
 async def agency_activity(
     rt: Runtime, viewer: Viewer, *, agency_id: str
-) -> AsyncIterator[Activity]:
+) -> AsyncGenerator[Activity, None]:
     """Changes of an agency's purchases, connection and clients, from now on.
 
     Raises AccessDenied for another agency, and later when the viewer's access ends."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from gateway.auth.api_keys import key_has_ended
@@ -32,7 +32,7 @@ class WalletUpdate:
 
 async def wallet_updates(
     rt: Runtime, viewer: Viewer, *, wallet_id: str, after_version: int | None
-) -> AsyncIterator[WalletUpdate]:
+) -> AsyncGenerator[WalletUpdate, None]:
     """Every committed change of a wallet, until the reader goes or loses its access.
 
     The mailbox opens before the state is read, so no change can fall between the two. A slow

@@ -1,0 +1,5 @@
+"""The command line `rebill`."""
+
+from gateway.cli.main import main
+
+__all__ = ["main"]
