@@ -66,20 +66,24 @@ def check_limits(document: DocumentNode, limits: Limits) -> None:
     """Refuse a parsed document that passes a limit.
 
     Raises QueryTooCostly, naming the limit and its value. Takes time in the size of the text,
-    however often its fragments spread each other. Unused fragments are measured too, since
-    validation reads them. A fragment that spreads itself is left to validation."""
+    however often its fragments spread each other. A fragment that spreads itself is left to
+    validation. The fields of each fragment count even where nothing spreads it, since validation
+    compares them with each other all the same."""
     survey = _Survey(document)
     for definition in document.definitions:
-        if not isinstance(definition, OperationDefinitionNode | FragmentDefinitionNode):
-            continue
-        size = survey.of_definition(definition)
-        for name, measured in size.measures():
-            allowed: int = getattr(limits, name)
-            if measured > allowed:
-                raise QueryTooCostly(
-                    f"The document passes the limit {name}: {_shown(measured)}, "
-                    f"and {allowed} are allowed."
-                )
+        if isinstance(definition, OperationDefinitionNode):
+            for name, measured in survey.of_operation(definition).measures():
+                _hold(name, measured, limits)
+        elif isinstance(definition, FragmentDefinitionNode):
+            _hold("fields", survey.of_fragment(definition.name.value).fields, limits)
+
+
+def _hold(name: str, measured: int, limits: Limits) -> None:
+    allowed: int = getattr(limits, name)
+    if measured > allowed:
+        raise QueryTooCostly(
+            f"The document passes the limit {name}: {_shown(measured)}, and {allowed} are allowed."
+        )
 
 
 @dataclass(slots=True)
@@ -119,15 +123,27 @@ class _Survey:
         }
         self._known: dict[str, _Size] = {}
 
-    def of_definition(self, definition: OperationDefinitionNode | FragmentDefinitionNode) -> _Size:
-        size = self._of_selections(definition.selection_set)
-        size.directives += len(definition.directives or ())
-        if isinstance(definition, FragmentDefinitionNode):
-            size.root_fields = 0
-            return size
-        declared = definition.variable_definitions or ()
+    def of_operation(self, operation: OperationDefinitionNode) -> _Size:
+        size = self._of_selections(operation.selection_set)
+        declared = operation.variable_definitions or ()
         size.variables = len(declared)
+        size.directives += len(operation.directives or ())
         size.directives += sum(len(variable.directives or ()) for variable in declared)
+        return size
+
+    def of_fragment(self, name: str) -> _Size:
+        known = self._known.get(name)
+        if known is None:
+            # Entered before it is measured, so that a fragment inside itself counts as nothing.
+            self._known[name] = _Size()
+            fragment = self._fragments.get(name)
+            known = _Size() if fragment is None else self._of_body(fragment)
+            self._known[name] = known
+        return known
+
+    def _of_body(self, fragment: FragmentDefinitionNode) -> _Size:
+        size = self._of_selections(fragment.selection_set)
+        size.directives += len(fragment.directives or ())
         return size
 
     def _of_selections(self, selections: SelectionSetNode) -> _Size:
@@ -141,7 +157,7 @@ class _Survey:
         if isinstance(selection, FieldNode):
             return self._of_field(selection)
         if isinstance(selection, FragmentSpreadNode):
-            return self._of_fragment(selection.name.value)
+            return self.of_fragment(selection.name.value)
         if isinstance(selection, InlineFragmentNode):
             return self._of_selections(selection.selection_set)
         raise TypeError(f"Unknown kind of selection: {selection.kind}")
@@ -158,16 +174,6 @@ class _Survey:
         elif field.selection_set is not None:
             size.depth += 1
         return size
-
-    def _of_fragment(self, name: str) -> _Size:
-        known = self._known.get(name)
-        if known is None:
-            # Entered before it is measured, so that a fragment inside itself counts as nothing.
-            self._known[name] = _Size()
-            fragment = self._fragments.get(name)
-            known = _Size() if fragment is None else self._of_selections(fragment.selection_set)
-            self._known[name] = known
-        return known
 
 
 def _shown(measured: int) -> str:

@@ -71,6 +71,7 @@ class _Exchange:
 
     async def send(self, message: Message) -> None:
         if message["type"] in _ANSWERS:
+            message.setdefault("headers", [])
             MutableHeaders(scope=message)[HEADER] = self.request_id
         if message["type"] == "websocket.close":
             self.status = message.get("code", 1000)
