@@ -352,7 +352,7 @@ class Migration(migrations.Migration):
                 ('wallet_access', fields.BooleanField(default=True, db_default=True)),
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
             ],
-            options={'table': 'sub_accounts', 'app': 'rebill', 'pk_attr': 'id', 'table_description': 'A client of an agency; owner of exactly one wallet.'},
+            options={'table': 'sub_accounts', 'app': 'rebill', 'pk_attr': 'id', 'table_description': "A client of an agency; owner of one wallet, once the agency's wallets are open."},
             bases=['Model'],
         ),
         ops.CreateModel(

@@ -18,7 +18,9 @@ class Plan(Model):
 
 
 class Agency(Model):
-    """A reseller. Its id is the `agency_id` of every other table."""
+    """A reseller. Its id is the `agency_id` of every other table.
+
+    wallets_opened_at: when plan and Stripe first allowed wallets; never taken back."""
 
     id = columns.key()
     plan_id = columns.ref()
@@ -29,6 +31,7 @@ class Agency(Model):
     quantity_min = columns.count(default=1)
     quantity_max = columns.count(default=1_000_000)
     quantity_step = columns.count(default=1)
+    wallets_opened_at = columns.instant(null=True)
     created_at = columns.instant()
 
     class Meta:
@@ -36,7 +39,7 @@ class Agency(Model):
 
 
 class SubAccount(Model):
-    """A client of an agency; owner of exactly one wallet."""
+    """A client of an agency; owner of one wallet, once the agency's wallets are open."""
 
     id = columns.key()
     agency_id = columns.ref()
