@@ -76,7 +76,7 @@ async def open_database(url: str, *, pool_size: int = 20) -> None:
 
 async def close_database() -> None:
     """Give every connection back."""
-    await connections.close_all()
+    await Tortoise.close_connections()
 
 
 def connection() -> Connection:
@@ -123,6 +123,6 @@ async def migrate(url: str, *, progress: Callable[[str, str, str], object] | Non
         await lock.execute("SELECT pg_advisory_lock($1)", _MIGRATION_LOCK)
         config = tortoise_config(url, pool_size=2, statement_timeout_s=0)
         await tortoise_migrate(config=config, progress=progress)
-        await connections.close_all()
+        await Tortoise.close_connections()
     finally:
         await lock.close()

@@ -69,6 +69,13 @@ def start_local_postgres(data: Path, *, durable: bool, port: int = 0) -> LocalPo
     return server
 
 
+def remove_local_postgres(data: Path) -> None:
+    """Forget a private server and all its data; nothing happens when there is none."""
+    if (data / "PG_VERSION").exists():
+        _stop_left_over(_binaries(), data)
+    shutil.rmtree(data, ignore_errors=True)
+
+
 def create_database(server: LocalPostgres, name: str, *, template: str = "template0") -> None:
     """Make an empty database, or a copy of `template`."""
     _sql(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
