@@ -144,6 +144,11 @@ class Server(uvicorn.Server):
         self._draining.set()
         await super().shutdown(sockets)  # type: ignore[arg-type]
 
+    async def until_started(self) -> None:
+        """Wait until connections are taken."""
+        while not self.started:  # noqa: ASYNC110 - uvicorn offers a flag, no event
+            await asyncio.sleep(0.005)
+
     @property
     def port(self) -> int:
         """The port that was really taken."""

@@ -136,8 +136,7 @@ async def harness(
     async with running_gateway(chosen, clock=clock) as gateway:
         server = make_server(gateway)
         serving = asyncio.ensure_future(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
+        await server.until_started()
         base = f"http://127.0.0.1:{server.port}"
         await _receive_webhooks(stripe, base)
         async with aiohttp.ClientSession() as http:

@@ -64,9 +64,9 @@ async def run_demo(options: DemoOptions, out: Console) -> None:
         async with running_gateway(settings) as gateway:
             server = make_server(gateway)
             serving = asyncio.ensure_future(serve_until_signal(server))
-            while not server.started and not serving.done():
-                await asyncio.sleep(0.01)
-            if not serving.done():
+            started = asyncio.ensure_future(server.until_started())
+            await asyncio.wait({serving, started}, return_when=asyncio.FIRST_COMPLETED)
+            if started.done():
                 async with _ready(options, settings, stripe_url, out):
                     await asyncio.wait({serving})
             await serving
