@@ -119,7 +119,8 @@ class _Stream:
             pause_s = min(left_s, self._limits.keep_alive_s)
             if await drains_within(self._draining, timeout_s=pause_s):
                 raise _Over(b"")
-            await self._write(b":\n\n")
+            if pause_s < left_s:
+                await self._write(b":\n\n")
 
     async def _write(self, chunk: bytes) -> None:
         message = {"type": "http.response.body", "body": chunk, "more_body": True}

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -75,7 +76,7 @@ SMALL = Limits(
     comments=4,
 )
 # What each limit counts, as a selection in which it is counted `n` times.
-MEASURES = {
+MEASURES: dict[str, Callable[[int], str]] = {
     "depth": nested,
     "introspection_depth": lambda n: (
         "__schema { queryType { fields { type { name " + "ofType {" * (n - 4) + "name" + "}" * n
@@ -122,7 +123,7 @@ def with_variables(count: int) -> str:
     return f"query ({declared}) {{ {used} }}"
 
 
-WHOLE_DOCUMENTS = {
+WHOLE_DOCUMENTS: dict[str, Callable[[int], str]] = {
     "variables": with_variables,
     "tokens": lambda n: "{ total(values: [" + "1 " * (n - 9) + "]) }",
     "document_chars": lambda n: "{ hello }" + " " * (n - 9),

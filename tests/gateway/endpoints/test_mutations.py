@@ -12,7 +12,7 @@ from tests.gateway.endpoints.toy import served, until
 pytestmark = pytest.mark.anyio
 
 GOOD = {"Authorization": "Bearer good", "Accept": "application/graphql-response+json"}
-CHANGE = {"query": 'mutation { change(text: "a", wait: true) }'}
+CHANGE = {"query": 'mutation { changeSlowly(text: "a") }'}
 
 
 async def test_a_query_past_its_deadline_is_stopped() -> None:
@@ -94,7 +94,7 @@ async def test_the_server_waits_for_a_mutation_before_it_stops() -> None:
 
 async def test_mutations_of_one_document_run_one_after_the_other() -> None:
     async with served() as server, aiohttp.ClientSession() as client:
-        query = 'mutation { a: change(text: "a", wait: true) b: change(text: "b") }'
+        query = 'mutation { a: changeSlowly(text: "a") b: change(text: "b") }'
         request = asyncio.create_task(client.post(server.url, json={"query": query}, headers=GOOD))
         await until(lambda: server.toy.waiting == 1)
         assert server.toy.changes == []

@@ -15,6 +15,7 @@ from tests.gateway.endpoints.toy import Server, served, until
 pytestmark = pytest.mark.anyio
 
 Socket = aiohttp.ClientWebSocketResponse
+GOOD = "good"
 PROTOCOL = "graphql-transport-ws"
 
 
@@ -27,7 +28,7 @@ async def opened(server: Server, **options: Any) -> AsyncIterator[Socket]:
 
 
 @asynccontextmanager
-async def logged_in(server: Server, token: str = "good") -> AsyncIterator[Socket]:
+async def logged_in(server: Server, token: str = GOOD) -> AsyncIterator[Socket]:
     async with opened(server) as socket:
         await init(socket, token)
         assert (await socket.receive_json())["type"] == "connection_ack"

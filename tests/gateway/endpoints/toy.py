@@ -1,7 +1,7 @@
 """A toy schema behind the real endpoints, under a real server on a loopback port."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -119,9 +119,13 @@ class Query:
 @strawberry.type
 class Mutation:
     @strawberry.mutation
-    async def change(self, info: Info, text: str, wait: bool = False) -> str:
-        if wait:
-            await hold(info.context.toy, text)
+    async def change(self, info: Info, text: str) -> str:
+        info.context.toy.changes.append(text)
+        return text
+
+    @strawberry.mutation
+    async def change_slowly(self, info: Info, text: str) -> str:
+        await hold(info.context.toy, text)
         info.context.toy.changes.append(text)
         return text
 
@@ -174,8 +178,9 @@ class Subscription:
         raise RuntimeError("the secret is 42")
 
     @strawberry.subscription
-    async def turned_away(self) -> AsyncGenerator[int, None]:
-        raise AccessDenied("Not for you.")
+    async def turned_away(self, info: Info) -> AsyncGenerator[int, None]:
+        if info.context.viewer.role is Role.OWNER:
+            raise AccessDenied("Not for you.")
         yield 1
 
 
@@ -242,7 +247,7 @@ class Server:
 
 @asynccontextmanager
 async def served(
-    limits: Limits | None = None, *, checks: dict[str, Check] | None = None
+    limits: Limits | None = None, *, checks: Mapping[str, Check] | None = None
 ) -> AsyncIterator[Server]:
     """Serve a toy inside the block; at its end the server stops as it does on SIGTERM."""
     toy = Toy()
@@ -280,5 +285,6 @@ async def served(
 async def until(condition: Callable[[], bool], *, timeout_s: float = 10) -> None:
     """Wait for a condition; fails the test when it does not come true in time."""
     async with asyncio.timeout(timeout_s):
-        while not condition():
+        # Any plain condition, of which nothing tells when it changes.
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
