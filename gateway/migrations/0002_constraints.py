@@ -157,6 +157,7 @@ INDEXES = (
     ("purchases_wallet", "purchases", "agency_id, wallet_id, created_at DESC, id DESC", None),
     ("purchases_open", "purchases", "checked_at",
      "status IN ('PENDING', 'REQUIRES_ACTION', 'PROCESSING')"),
+    ("purchases_processing", "purchases", "agency_id, wallet_id", "status = 'PROCESSING'"),
     ("purchases_intent", "purchases", "payment_intent_id", None),
     ("stripe_events_due", "stripe_events", "next_try_at", "status = 'RECEIVED'"),
     ("api_keys_hash", "api_keys", "secret_hash", None),
@@ -186,6 +187,8 @@ def _statements() -> list[str]:
         ),
         "ALTER TABLE idempotency_keys DROP CONSTRAINT idempotency_keys_pkey, "
         "ADD PRIMARY KEY (agency_id, tenant, operation, key)",
+        "ALTER TABLE outbox_events DROP CONSTRAINT outbox_events_pkey, "
+        "ADD PRIMARY KEY (agency_id, id)",
         # A column of its own, so that a spend does not touch what the index looks at: such an
         # update stays in its page (HOT) and enters no index.
         "ALTER TABLE ledger_lots ADD COLUMN open boolean NOT NULL "
