@@ -78,12 +78,13 @@ def refusal_body(refusal: Rejected, *, request_id: str) -> Json:
     return {"errors": _with_request_id(refusal.entries, request_id)}
 
 
-def encode(body: Json, *, request_id: str) -> bytes:
-    """JSON of an answer. A value that JSON cannot carry is a bug: masked and logged."""
+def encode(body: Json) -> bytes:
+    """JSON of an answer. Raises Rejected, masked and logged, for a value that JSON cannot carry
+    (a number past 64 bits, an object): a bug of the field that gave it."""
     try:
         return orjson.dumps(body)
     except TypeError as error:
-        return orjson.dumps(refusal_body(rejected(error), request_id=request_id))
+        raise rejected(error) from error
 
 
 def _with_request_id(entries: Iterable[Json], request_id: str) -> list[Json]:

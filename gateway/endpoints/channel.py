@@ -31,11 +31,10 @@ class CloseSocket(Exception):
 class Channel:
     """Reads and writes messages; whatever ends the socket is raised as CloseSocket."""
 
-    def __init__(self, receive: Receive, send: Send, *, limits: Limits, request_id: str) -> None:
+    def __init__(self, receive: Receive, send: Send, *, limits: Limits) -> None:
         self._receive = receive
         self._send = send
         self._limits = limits
-        self._request_id = request_id
         self._allowance = float(limits.message_burst)
         # Of the event loop's clock: when the last message came in.
         self.heard_at_s = _now_s()
@@ -58,8 +57,9 @@ class Channel:
 
     async def write(self, message: Json) -> None:
         """Send one message and wait until it is on its way, so a slow reader slows its sources
-        down. Raises CloseSocket when that takes longer than `send_timeout_s`."""
-        text = encode(message, request_id=self._request_id).decode()
+        down. Raises CloseSocket when that takes longer than `send_timeout_s`, and Rejected for a
+        value that JSON cannot carry."""
+        text = encode(message).decode()
         try:
             async with asyncio.timeout(self._limits.send_timeout_s):
                 await self._send({"type": "websocket.send", "text": text})

@@ -110,13 +110,12 @@ class HttpEndpoint:
             operation = self._engine.prepare(request)
             _check_reads_only(operation, method)
             _check_single_answer(operation)
-            body = await self._engine.execute(operation, caller)
+            content = encode(await self._engine.execute(operation, caller))
         except Rejected as refusal:
             # In plain JSON the old rule holds: 200 for whatever GraphQL itself refuses. See
             # GraphQL over HTTP, "application/json".
             status = _STATUS.get(refusal.code, 200 if media is AnswerType.JSON else 400)
             return _refusal(refusal, caller.request_id, media=media, status=status)
-        content = encode(body, request_id=caller.request_id)
         return Response(content, headers=_headers(media))
 
     def _stream(self, request: GraphQLRequest, caller: Caller, *, method: str) -> ASGIApp:
@@ -180,7 +179,7 @@ def _refusal(
     if isinstance(refusal.cause, RateLimited):
         response_headers["Retry-After"] = str(refusal.cause.retry_after_s)
     return Response(
-        encode(refusal_body(refusal, request_id=request_id), request_id=request_id),
+        encode(refusal_body(refusal, request_id=request_id)),
         status_code=_STATUS.get(refusal.code, 400) if status is None else status,
         headers=response_headers,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from urllib.parse import quote
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -47,7 +48,8 @@ class RequestIdMiddleware:
                     "request",
                     protocol=scope["type"],
                     method=scope.get("method"),
-                    path=scope["path"],
+                    # Encoded again: a decoded path may hold line breaks and control characters.
+                    path=quote(scope["path"]),
                     status=exchange.status,
                     duration_ms=round((time.perf_counter() - started) * 1000, 1),
                 )

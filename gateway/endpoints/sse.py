@@ -134,9 +134,10 @@ class _Stream:
     def _refused(self, refusal: Rejected) -> bytes:
         return self._next(refusal_body(refusal, request_id=self._caller.request_id)) + _COMPLETE
 
-    def _next(self, body: Json) -> bytes:
+    @staticmethod
+    def _next(body: Json) -> bytes:
         # JSON has no raw line breaks, so an answer is one line of data.
-        return b"event: next\ndata: %b\n\n" % encode(body, request_id=self._caller.request_id)
+        return b"event: next\ndata: %b\n\n" % encode(body)
 
 
 _COMPLETE = b"event: complete\ndata: \n\n"

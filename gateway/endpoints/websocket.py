@@ -51,7 +51,7 @@ class WebSocketEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket. Returns only when the mutations it started have ended."""
         request_id = request_id_of(scope)
-        channel = Channel(receive, send, limits=self._limits, request_id=request_id)
+        channel = Channel(receive, send, limits=self._limits)
         unfinished: set[asyncio.Task[ExecutionResult]] = set()
         try:
             await receive()  # websocket.connect

@@ -86,8 +86,12 @@ async def test_the_server_waits_for_a_mutation_before_it_stops() -> None:
     async with served(Limits(deadline_s=0.1)) as server, aiohttp.ClientSession() as client:
         async with client.post(server.url, json=CHANGE, headers=GOOD) as response:
             assert response.status == 503
-        # The block's end asks the server to stop, opens the gate and waits for the server.
+        server.process.should_exit = True
+        stopped, _ = await asyncio.wait({server.running}, timeout=0.5)
+        assert not stopped
         assert server.toy.changes == []
+        server.toy.gate.set()
+        await until(server.running.done)
     assert server.toy.changes == ["a"]
     assert server.toy.cancelled == []
 

@@ -4,6 +4,7 @@ import aiohttp
 import pytest
 import structlog
 from structlog.testing import capture_logs
+from yarl import URL
 
 from tests.gateway.endpoints.toy import Server, until
 
@@ -97,3 +98,14 @@ async def test_a_bug_is_logged_whole_with_the_request_id(
         "with-bug",
     )
     assert str(bug["exc_info"]) == "the secret is 42"
+
+
+async def test_a_path_with_line_breaks_stays_one_line(
+    server: Server, client: aiohttp.ClientSession
+) -> None:
+    url = URL(f"http://{server.origin}/x%0Aevent=forged%1B%5B31m", encoded=True)
+    with capture_logs() as lines:
+        async with client.get(url) as response:
+            assert response.status == 404
+        await until(lambda: len(lines) == 1)
+    assert lines[0]["path"] == "/x%0Aevent%3Dforged%1B%5B31m"

@@ -235,6 +235,8 @@ class Server:
 
     toy: Toy
     origin: str
+    process: uvicorn.Server
+    running: asyncio.Task[None]
 
     @property
     def url(self) -> str:
@@ -275,7 +277,7 @@ async def served(
     await until(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield Server(toy, f"127.0.0.1:{port}")
+        yield Server(toy, f"127.0.0.1:{port}", server, running)
     finally:
         toy.gate.set()
         server.should_exit = True
