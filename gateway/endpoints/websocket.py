@@ -83,7 +83,12 @@ class WebSocketEndpoint:
     async def _accept(self, scope: Scope, send: Send) -> None:
         # Accepted even when it is closed at once: a browser sees a code only of an open socket.
         offered = SUBPROTOCOL in scope["subprotocols"]
-        await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if offered else None})
+        try:
+            await send(
+                {"type": "websocket.accept", "subprotocol": SUBPROTOCOL if offered else None}
+            )
+        except OSError:
+            raise CloseSocket(None) from None
         if not offered:
             raise CloseSocket(4406, f"The subprotocol is {SUBPROTOCOL}")
         if self._draining.is_set():
