@@ -25,7 +25,11 @@ _CLAIM: Final = """
     SELECT id, topic, subject_id, version, kind, payload FROM outbox_events
     WHERE published_at IS NULL ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED
 """
-_MARK: Final = "UPDATE outbox_events SET published_at = $2 WHERE id = ANY($1::bigint[])"
+# The second condition lets the index of waiting rows find them.
+_MARK: Final = """
+    UPDATE outbox_events SET published_at = $2
+    WHERE id = ANY($1::bigint[]) AND published_at IS NULL
+"""
 
 
 class Relay:
