@@ -6,7 +6,10 @@ from gateway.models import columns
 
 
 class Purchase(Model):
-    """One wish to buy credits, with the prices of that moment. See `gateway/purchases/`."""
+    """One wish to buy credits, with the prices of that moment. See `gateway/purchases/`.
+
+    `revision` rises with every change that came from Stripe, so that an older reading of the
+    intent never overwrites a newer one."""
 
     id = columns.key()
     agency_id = columns.ref()
@@ -49,6 +52,7 @@ class Purchase(Model):
     last_error_message = columns.text(null=True)
     last_error_charge_id = columns.outside_id(null=True)
     attempts = columns.count(default=0)
+    revision = columns.count(default=0)
 
     actor = columns.text()
     created_at = columns.instant()

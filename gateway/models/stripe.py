@@ -95,6 +95,7 @@ class CardSetup(Model):
     last_error_reason = columns.word(null=True)
     make_default = columns.flag(default=False)
     created_at = columns.instant()
+    checked_at = columns.instant()
     completed_at = columns.instant(null=True)
 
     class Meta:

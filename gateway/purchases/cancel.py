@@ -1,0 +1,58 @@
+"""An unpaid purchase ends because its buyer, or its time, says so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway.auth.viewer import Viewer
+from gateway.errors import InvalidState
+from gateway.purchases import store
+from gateway.purchases.decide import progress_of
+from gateway.purchases.intents import find_and_settle, unavailable
+from gateway.purchases.read import visible_purchase
+from gateway.purchases.record import PurchaseRecord, PurchaseStatus
+from gateway.purchases.settle import cancel_intent
+from gateway.runtime import Runtime
+from gateway.stripe_connect.errors import StripeFailure
+
+
+async def cancel_purchase(rt: Runtime, viewer: Viewer, purchase_id: str) -> PurchaseRecord:
+    """End an unpaid purchase. Canceling a canceled one answers it again.
+
+    After: CANCELED (EXPIRED when its time was over), and its intent can no longer be paid.
+    Raises NotFound, InvalidState when it is paid, being paid or ended otherwise (a payment that
+    wins the race is kept), PaymentUnavailable."""
+    purchase = await visible_purchase(rt, viewer, purchase_id)
+    if purchase.status.is_open:
+        try:
+            purchase = await end_unpaid(rt, purchase)
+        except StripeFailure as failure:
+            raise unavailable(failure) from failure
+    if purchase.status not in (PurchaseStatus.CANCELED, PurchaseStatus.EXPIRED):
+        raise InvalidState(f"The purchase is {purchase.status.value} and cannot be canceled.")
+    return purchase
+
+
+async def end_unpaid(rt: Runtime, purchase: PurchaseRecord) -> PurchaseRecord:
+    """Cancel the intent of an open purchase and settle what came of it. Raises StripeFailure.
+
+    A purchase whose intent Stripe does not have simply ends. One that is being processed goes
+    on: only the bank can end that."""
+    if purchase.payment_intent_id is None:
+        found = await find_and_settle(rt, purchase)
+        if found is None:
+            return await _end_without_intent(rt, purchase)
+        purchase = found
+    if purchase.status in (PurchaseStatus.PENDING, PurchaseStatus.REQUIRES_ACTION):
+        return await cancel_intent(rt, purchase)
+    return purchase
+
+
+async def _end_without_intent(rt: Runtime, purchase: PurchaseRecord) -> PurchaseRecord:
+    now = rt.clock()
+    over = now >= purchase.expires_at
+    status = PurchaseStatus.EXPIRED if over else PurchaseStatus.CANCELED
+    ended = await store.advance_row(
+        purchase, replace(progress_of(purchase), status=status, client_secret=None), now=now
+    )
+    return ended or await store.load(purchase.id, agency_id=purchase.agency_id)
