@@ -17,6 +17,7 @@ PREFIXES: Final = {
     "wholesale": "whp",
     "agency": "agy",
     "connection": "sco",
+    "oauth_state": "sos",
     "price": "prc",
     "package": "pkg",
     "sub_account": "sub",

@@ -21,9 +21,10 @@ from gateway.runtime import Runtime
 _INSERT: Final = """
     INSERT INTO retail_prices
         (id, agency_id, sub_account_id, version, mode, price, markup, floor, actor, created_at)
-    SELECT $1, $2, $3, coalesce(max(version), 0) + 1, $4, $5, $6, $7, $8, $9
-    FROM retail_prices
-    WHERE agency_id = $2 AND coalesce(sub_account_id, '') = coalesce($3::varchar, '')
+    VALUES ($1, $2, $3, (
+        SELECT coalesce(max(version), 0) + 1 FROM retail_prices
+        WHERE agency_id = $2 AND coalesce(sub_account_id, '') = coalesce($3, '')
+    ), $4, $5, $6, $7, $8, $9)
 """
 
 
@@ -145,16 +146,17 @@ async def price_preview(
 
 
 def _required_floor(terms: Terms, rule: PriceRule) -> Decimal:
+    if rule.mode is PriceMode.INHERIT:
+        return terms.floor or Decimal(0)
     if rule.mode is PriceMode.FIXED:
         assert rule.price is not None
         return require_unit_price(terms, rule.price, field=("pricePerCredit",))
+    assert rule.markup is not None
     floor = required_floor(terms)
-    if rule.mode is PriceMode.COST_PLUS:
-        assert rule.markup is not None
-        assert terms.wholesale is not None
-        if not is_unit_price(rule.markup):
-            raise InvalidInput("Give at most 6 decimal places, not negative.", field=("markup",))
-        require_unit_price(terms, terms.wholesale + rule.markup, field=("markup",))
+    assert terms.wholesale is not None
+    if not is_unit_price(rule.markup):
+        raise InvalidInput("Give at most 6 decimal places, not negative.", field=("markup",))
+    require_unit_price(terms, terms.wholesale + rule.markup, field=("markup",))
     return floor
 
 
