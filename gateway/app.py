@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from schema.context import Context
 _log = structlog.get_logger(__name__)
 
 _KEEP_ALIVE_S: Final = 75
+_UNREAD_MS: Final = 60_000
 
 
 class NotMigrated(Exception):
@@ -140,9 +142,9 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._draining = draining
 
-    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._draining.set()
-        await super().shutdown(sockets)  # type: ignore[arg-type]
+        await super().shutdown(sockets)
 
     async def until_started(self) -> None:
         """Wait until connections are taken."""
@@ -178,8 +180,17 @@ def make_server(gateway: Gateway) -> Server:
 
 
 async def serve_until_signal(server: Server) -> None:
-    """Serve until SIGTERM or SIGINT, and return, so that the caller can stop the rest in order."""
+    """Serve until SIGTERM or SIGINT, and return, so that the caller can stop the rest in order.
+
+    Raises OSError when the address is taken."""
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn sends itself the signal again once it has stopped; here it ends at this handler.
         asyncio.get_running_loop().add_signal_handler(number, lambda: None)
-    await server.serve()
+    await server.serve(sockets=[_listening_socket(server.config)])
+
+
+def _listening_socket(config: uvicorn.Config) -> socket.socket:
+    listening = socket.create_server((config.host, config.port), backlog=config.backlog)
+    # A peer that stopped reading keeps its connection in the kernel; this bounds for how long.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
+    return listening
