@@ -58,7 +58,11 @@ class Settings(BaseSettings):
     log_json: bool | None = Field(
         default=None, description="JSON log lines; default: in production only."
     )
-    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR.")
+    log_level: str = Field(
+        default="INFO",
+        pattern="^(DEBUG|INFO|WARNING|ERROR)$",
+        description="DEBUG, INFO, WARNING or ERROR.",
+    )
 
     token_algorithm: str = Field(
         default="RS256", description="The one accepted JWT algorithm: HS256, RS256, ES256 or EdDSA."
@@ -175,12 +179,27 @@ def _problems(settings: Settings) -> list[str]:
         found.append("STRIPE_API_KEY and STRIPE_PUBLISHABLE_KEY are of different modes")
     if settings.environment is Environment.PRODUCTION and loopback:
         found.append("STRIPE_API_BASE is on this machine in production")
+    if settings.environment is Environment.PRODUCTION:
+        found += [
+            f"{name} must begin with https:// in production: keys and tokens travel there"
+            for name, address in _addresses(settings)
+            if not address.startswith("https://")
+        ]
     if not settings.stripe_webhook_secrets:
         found.append("STRIPE_WEBHOOK_SECRETS is missing: webhooks could not be verified")
     found += _token_problems(settings)
     if not settings.database_url.get_secret_value().startswith(("postgres://", "postgresql://")):
         found.append("DATABASE_URL must begin with postgres://: PostgreSQL is the only database")
     return found
+
+
+def _addresses(settings: Settings) -> list[tuple[str, str]]:
+    """Where the gateway sends secrets to."""
+    return [
+        ("STRIPE_API_BASE", settings.stripe_api_base),
+        ("STRIPE_CONNECT_BASE", settings.stripe_connect_base),
+        ("TOKEN_JWKS_URL", settings.token_jwks_url or "https://"),
+    ]
 
 
 def _token_problems(settings: Settings) -> list[str]:
