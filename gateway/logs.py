@@ -13,8 +13,9 @@ import structlog
 from gateway.settings import Settings
 
 _SECRET: Final = re.compile(
-    r"(?:sk|rk)_(?:live|test)_\w+|whsec_\w+|rbk_[\w-]+|\w+_secret_\w+|"
-    r"eyJ[\w-]+\.[\w-]+\.[\w-]+|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)|(?i:bearer\s+)\S+|\b\d{13,19}\b"
+    r"(?:sk|rk)_(?:live|test)_\w+|whsec_\w+|rbk_[\w-]+|(?:pi|seti)_[^\W_]+_secret_\w+|"
+    r"eyJ[\w-]+\.[\w-]+\.[\w-]+|(?<=://)[^/\s:@]*:[^/\s]+(?=@)|(?i:bearer\s+)\S+|"
+    r"\b\d(?:[ -]?\d){12,18}\b"
 )
 """API keys, webhook secrets, client secrets, JWTs, passwords in addresses, card-like numbers."""
 
@@ -30,10 +31,10 @@ def configure_logs(settings: Settings) -> None:
         structlog.processors.format_exc_info,
         hide_secrets,
     ]
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
+    rendering: list[Any] = (
+        [structlog.processors.JSONRenderer()]
         if settings.logs_are_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else [escape_controls, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -45,7 +46,7 @@ def configure_logs(settings: Settings) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
         )
     )
     root = logging.getLogger()
@@ -61,11 +62,30 @@ def hide_secrets(_logger: object, _name: str, event: MutableMapping[str, Any]) -
     return {key: _hidden(value) for key, value in event.items()}
 
 
+def escape_controls(_logger: object, _name: str, event: MutableMapping[str, Any]) -> Any:
+    """Show control characters instead of obeying them: a client's text stays on its line.
+
+    Traces keep their line ends. JSON needs none of this, it escapes by itself."""
+    return {
+        key: _escaped(value, keep="\n" if key in {"exception", "stack"} else "")
+        for key, value in event.items()
+    }
+
+
+def _escaped(value: Any, *, keep: str) -> Any:
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(
+        sign if sign.isprintable() or sign in keep else sign.encode("unicode_escape").decode()
+        for sign in value
+    )
+
+
 def _hidden(value: Any) -> Any:
     if isinstance(value, str):
         return _SECRET.sub("[hidden]", value)
     if isinstance(value, dict):
-        return {key: _hidden(entry) for key, entry in value.items()}
+        return {_hidden(key): _hidden(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [_hidden(entry) for entry in value]
     if value is None or isinstance(value, bool | int | float):
