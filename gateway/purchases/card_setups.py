@@ -205,13 +205,13 @@ async def _advance(
 ) -> Row | None:
     sql = f"""
         UPDATE card_setups SET status = $3, setup_intent_id = $4, client_secret = $5,
-            last_error_reason = $6, completed_at = CASE WHEN $3 = 'SUCCEEDED' THEN $7::timestamptz
-            END, checked_at = $7::timestamptz
-        WHERE agency_id = $1 AND id = $2 AND status = ANY($8) RETURNING {_COLUMNS}
+            last_error_reason = $6, completed_at = $7, checked_at = $8
+        WHERE agency_id = $1 AND id = $2 AND status = ANY($9) RETURNING {_COLUMNS}
     """
     reason = reason_of(intent.last_error).value if intent.last_error else None
     secret = intent.client_secret if status.value in _OPEN else None
-    values = (status.value, intent.id, secret, reason, now, _OPEN)
+    done_at = now if status is CardSetupStatus.SUCCEEDED else None
+    values = (status.value, intent.id, secret, reason, done_at, now, _OPEN)
     return await row(sql, setup.agency_id, setup.id, *values, on=connection)
 
 
