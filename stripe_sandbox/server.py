@@ -29,7 +29,6 @@ from stripe_sandbox.wire import CuttableProtocol
 
 SECRET_KEY: Final = "sk_test_sandbox"  # noqa: S105 - the well-known key of a stand-in
 PUBLISHABLE_KEY: Final = "pk_test_sandbox"
-_LONGEST_NAP_S: Final = 60.0
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -74,8 +73,8 @@ class Sandbox:
         self.webhooks = Webhooks(self.state, self.faults)
         self.state.after_commit = self._after_commit
         self._address = (host, port)
-        self._timers_changed = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._alarm: asyncio.TimerHandle | None = None
+        self._serving: asyncio.Task[None] | None = None
         self._server: _Server | None = None
 
     @property
@@ -94,11 +93,9 @@ class Sandbox:
             log_config=None, access_log=False, timeout_graceful_shutdown=1,
         )  # fmt: skip
         self._server = server = _Server(config)
-        loop = asyncio.get_running_loop()
-        self._tasks = [
-            loop.create_task(server.serve(sockets=[listener])),
-            loop.create_task(self._keep_time()),
-        ]
+        self._set_alarm()
+        serving = server.serve(sockets=[listener])
+        self._serving = asyncio.get_running_loop().create_task(serving)
         # uvicorn has no event for "listening"; this ends within one turn or two of the loop.
         while not server.started:  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.005)
@@ -112,10 +109,11 @@ class Sandbox:
     ) -> None:
         """Stop listening and sending; what is stored stays."""
         assert self._server is not None, "entered first"
-        serving, timing = self._tasks
-        timing.cancel()
+        assert self._serving is not None, "entered first"
+        if self._alarm is not None:
+            self._alarm.cancel()
         self._server.should_exit = True
-        await asyncio.gather(serving, timing, return_exceptions=True)
+        await self._serving
         await self.webhooks.stop()
         self.state.store.close()
 
@@ -134,15 +132,14 @@ class Sandbox:
 
     def _after_commit(self) -> None:
         self.webhooks.pump()
-        self._timers_changed.set()
+        self._set_alarm()
 
-    async def _keep_time(self) -> None:
-        while True:
-            self._timers_changed.clear()
-            nap_s = next_due_s(self.state)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(
-                    self._timers_changed.wait(), _LONGEST_NAP_S if nap_s is None else nap_s
-                )
-            if next_due_s(self.state) == 0.0:
-                self.actions.run_timers()
+    def _set_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        nap_s = next_due_s(self.state)
+        if nap_s is not None:
+            # Running timers commits, and that sets the next alarm.
+            loop = asyncio.get_running_loop()
+            self._alarm = loop.call_later(nap_s, self.actions.run_timers)
