@@ -64,6 +64,10 @@ _KEEP_CARDS: Final = """
 """
 
 
+class SetAside(Exception):
+    """The purchase was set aside for a person since it was looked at: it cannot complete."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedCard:
     """A card that its owner asked to keep."""
@@ -129,10 +133,10 @@ class CompletePurchase:
     async def apply(
         cls, connection: Connection, riders: Sequence[tuple[CompletePurchase, Receipt]]
     ) -> None:
-        """Raises AssertionError, so that no credits are issued, when a purchase was set aside for
-        a person since it was looked at."""
+        """Raises SetAside, so that nothing is issued."""
         listed = orjson.dumps([asdict(rider.paid) for rider, _ in riders]).decode()
         done = await rows(_COMPLETE, listed, on=connection)
-        assert len(done) == len(riders), "a purchase cannot be completed from its present status"
+        if len(done) != len(riders):
+            raise SetAside
         await keep_cards(connection, [rider.keep for rider, _ in riders if rider.keep])
         crash_point("before_issue_commit")

@@ -14,7 +14,7 @@ from gateway.crash_points import crash_point
 from gateway.ledger.commands import Issue
 from gateway.ledger.state import CostBasis
 from gateway.purchases import store
-from gateway.purchases.completion import CompletePurchase, Paid, SavedCard
+from gateway.purchases.completion import CompletePurchase, Paid, SavedCard, SetAside
 from gateway.purchases.decide import differences, next_progress, progress_of
 from gateway.purchases.record import PurchaseRecord, PurchaseStatus
 from gateway.runtime import Runtime
@@ -98,23 +98,28 @@ async def _note_progress(
     return noted
 
 
-async def _complete(rt: Runtime, purchase: PurchaseRecord, intent: Intent) -> PurchaseRecord:
+async def _complete(rt: Runtime, purchase: PurchaseRecord, intent: Intent) -> PurchaseRecord | None:
     now = rt.clock()
-    await rt.book.post(
-        Issue(
-            agency_id=purchase.agency_id,
-            wallet_id=purchase.wallet_id,
-            actor=purchase.actor,
-            purchase_id=purchase.id,
-            credits=purchase.credits,
-            bonus_credits=purchase.bonus_credits,
-            basis=CostBasis(purchase.currency, purchase.retail_unit, purchase.wholesale_unit),
-            expires_at=_expiry(purchase, now),
-        ),
-        rider=CompletePurchase(_paid(purchase, intent, now), _card_to_keep(purchase, intent, now)),
-    )
+    rider = CompletePurchase(_paid(purchase, intent, now), _card_to_keep(purchase, intent, now))
+    try:
+        await rt.book.post(_issue(purchase, now), rider=rider)
+    except SetAside:
+        return None
     crash_point("issue_committed")
     return await store.load(purchase.id, agency_id=purchase.agency_id)
+
+
+def _issue(purchase: PurchaseRecord, now: datetime) -> Issue:
+    return Issue(
+        agency_id=purchase.agency_id,
+        wallet_id=purchase.wallet_id,
+        actor=purchase.actor,
+        purchase_id=purchase.id,
+        credits=purchase.credits,
+        bonus_credits=purchase.bonus_credits,
+        basis=CostBasis(purchase.currency, purchase.retail_unit, purchase.wholesale_unit),
+        expires_at=_expiry(purchase, now),
+    )
 
 
 def _paid(purchase: PurchaseRecord, intent: Intent, now: datetime) -> Paid:

@@ -109,7 +109,7 @@ async def test_a_package_issues_its_bonus_and_charges_wholesale_for_it(shop: Sho
     ],
 )
 async def test_a_declined_card_says_why_and_the_purchase_stays_open(
-    shop: Shop, token: str, reason: str, retryable: bool
+    shop: Shop, token: str, reason: str, *, retryable: bool
 ) -> None:
     card = await shop.pretend_saved(token)
     started = await shop.buy(payment_method_id=card, idempotency_key="declined")
@@ -188,7 +188,7 @@ async def test_three_d_secure_failed_counts_as_one_attempt(shop: Shop) -> None:
     [(True, PurchaseStatus.COMPLETED, 100), (False, PurchaseStatus.PENDING, 0)],
 )
 async def test_a_slow_method_is_pending_until_the_bank_has_decided(
-    shop: Shop, succeeds: bool, status: PurchaseStatus, credits: int
+    shop: Shop, *, succeeds: bool, status: PurchaseStatus, credits: int
 ) -> None:
     started = (await shop.buy()).purchase
     await shop.confirm(started, "pm_usBankAccount_processing")
