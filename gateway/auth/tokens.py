@@ -5,15 +5,14 @@ are required. See RFC 7519 and RFC 8725 (JWT best current practices)."""
 
 from __future__ import annotations
 
-import asyncio
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import aiohttp
 import jwt
 import structlog
-from aiocache import SimpleMemoryCache
 
+from gateway.auth.published_keys import PublishedKeys
 from gateway.auth.viewer import ROLE_SCOPES, Role, Viewer, ViewerKind
 from gateway.clock import Clock
 from gateway.errors import Unauthenticated
@@ -22,9 +21,8 @@ from gateway.settings import Settings
 
 _log = structlog.get_logger(__name__)
 
-_KEYS_TTL_S: Final = 600
-_KEYS_TIMEOUT_S: Final = 5
 _LONGEST_TOKEN: Final = 8_192
+_END_OF_TIME: Final = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 _KINDS: Final = {
     Role.ADMIN: ViewerKind.PLATFORM,
     Role.OWNER: ViewerKind.AGENCY,
@@ -39,7 +37,7 @@ class Tokens:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
-        self._published = PublishedKeys(settings.token_jwks_url) if _asymmetric(settings) else None
+        self._published = _published_keys(settings, clock)
 
     async def viewer(self, token: str) -> Viewer:
         """The proven caller. Raises Unauthenticated, with `expired` when a new token helps."""
@@ -105,7 +103,7 @@ class Tokens:
     def _check_times(self, claims: dict[str, Any]) -> None:
         now, leeway = self._clock().timestamp(), self._settings.token_leeway_s
         for name in ("exp", "nbf", "iat"):
-            if name in claims and not isinstance(claims[name], int | float):
+            if name in claims and not _is_instant(claims[name]):
                 raise Unauthenticated("The token's times are not numbers.")
         if claims["exp"] <= now - leeway:
             raise Unauthenticated("The token has expired. Sign in again.", expired=True)
@@ -113,47 +111,18 @@ class Tokens:
             raise Unauthenticated("The token is not valid yet. Check the clocks.")
 
 
-class PublishedKeys:
-    """The identity provider's public keys (JWKS), fetched without blocking and kept a while."""
-
-    def __init__(self, url: str | None) -> None:
-        assert url is not None
-        self._url = url
-        self._cache = SimpleMemoryCache(ttl=_KEYS_TTL_S)
-        self._fetching = asyncio.Lock()
-
-    async def key_of(self, token: str) -> Any:
-        """The public key that the token names. Raises jwt.PyJWTError when there is none."""
-        name = jwt.get_unverified_header(token).get("kid")
-        keys = await self._keys()
-        for key in keys.keys:
-            if name is None or key.key_id == name:
-                return key.key
-        raise jwt.InvalidKeyError("no published key has the token's kid")
-
-    async def _keys(self) -> jwt.PyJWKSet:
-        # One fetch at a time: a burst of requests after the keys aged asks the provider once.
-        async with self._fetching:
-            keys: jwt.PyJWKSet | None = await self._cache.get("keys")
-            if keys is None:
-                keys = await self._fetch()
-                await self._cache.set("keys", keys)
-            return keys
-
-    async def _fetch(self) -> jwt.PyJWKSet:
-        timeout = aiohttp.ClientTimeout(total=_KEYS_TIMEOUT_S)
-        try:
-            async with aiohttp.ClientSession(timeout=timeout) as session:
-                answer = await session.get(self._url)
-                answer.raise_for_status()
-                return jwt.PyJWKSet.from_dict(await answer.json(content_type=None))
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            _log.warning("token_keys_unavailable", reason=type(error).__name__)
-            raise jwt.InvalidKeyError("the published keys cannot be read now") from None
+def _published_keys(settings: Settings, clock: Clock) -> PublishedKeys | None:
+    if settings.token_algorithm == "HS256":  # noqa: S105 - the name of an algorithm
+        return None
+    assert settings.token_jwks_url is not None, "the settings hold it"
+    return PublishedKeys(settings.token_jwks_url, algorithm=settings.token_algorithm, clock=clock)
 
 
-def _asymmetric(settings: Settings) -> bool:
-    return settings.token_algorithm != "HS256"  # noqa: S105 - the name of an algorithm
+def _is_instant(value: object) -> bool:
+    """A NumericDate that a calendar has. See RFC 7519, section 2."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and 0 <= value < _END_OF_TIME
 
 
 def _viewer(claims: dict[str, Any]) -> Viewer:
