@@ -178,9 +178,18 @@ def _load(path: Path) -> StripeContract:
     return StripeContract(path)
 
 
+def contract_is_here() -> bool:
+    """Whether to check at all: the file exists, or its absence must be an error."""
+    return _path().exists() or os.environ.get("REBILL_STRIPE_OPENAPI_REQUIRED") == "1"
+
+
+def _path() -> Path:
+    return Path(os.environ.get("REBILL_STRIPE_OPENAPI", _DEFAULT)).resolve()
+
+
 def contract_or_skip() -> StripeContract:
     """The contract; without its file the test is skipped, or fails where the file is required."""
-    path = Path(os.environ.get("REBILL_STRIPE_OPENAPI", _DEFAULT)).resolve()
+    path = _path()
     if path.exists():
         return _load(path)
     reason = "Stripe's API description is not here; REBILL_STRIPE_OPENAPI names the file."
