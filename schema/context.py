@@ -1,6 +1,6 @@
 """What every resolver gets: the process's runtime and the proven viewer."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -11,8 +11,9 @@ from gateway.auth.viewer import Viewer
 from gateway.errors import AccessDenied
 from gateway.runtime import Runtime
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
-Reader = Callable[[Runtime, Viewer, Sequence[str]], Awaitable[Mapping[str, T]]]
+Reader = Callable[[Runtime, Viewer, Sequence[K]], Awaitable[Mapping[K, T]]]
 
 
 class Loaders:
@@ -23,9 +24,9 @@ class Loaders:
 
     def __init__(self, runtime: Runtime, viewer: Viewer) -> None:
         self._runtime, self._viewer = runtime, viewer
-        self._loaders: dict[Reader[Any], DataLoader[str, Any]] = {}
+        self._loaders: dict[Reader[Any, Any], DataLoader[Any, Any]] = {}
 
-    async def load(self, read: Reader[T], key: str) -> T | None:
+    async def load(self, read: Reader[K, T], key: K) -> T | None:
         """The row of `key`, None when this viewer may not see it."""
         loader = self._loaders.get(read)
         if loader is None:
@@ -33,8 +34,8 @@ class Loaders:
         found: T | None = await loader.load(key)
         return found
 
-    def _batch(self, read: Reader[T]) -> Callable[[list[str]], Awaitable[list[T | None]]]:
-        async def batch(keys: list[str]) -> list[T | None]:
+    def _batch(self, read: Reader[K, T]) -> Callable[[list[K]], Awaitable[list[T | None]]]:
+        async def batch(keys: list[K]) -> list[T | None]:
             found = await read(self._runtime, self._viewer, list(dict.fromkeys(keys)))
             return [found.get(key) for key in keys]
 

@@ -14,7 +14,7 @@ from gateway.auth.viewer import Viewer
 from gateway.database import Connection, row, transaction
 from gateway.errors import InvalidInput, NotFound
 from gateway.ids import is_id, new_id
-from gateway.money import MAX_CREDITS, exponent
+from gateway.money import MAX_CREDITS, Money, exponent
 from gateway.outbox.events import record_agency_event
 from gateway.pricing.floor import require_amount
 from gateway.pricing.packages import COLUMNS, CreditPackage, Visibility, package_from_row
@@ -54,6 +54,36 @@ class PackageTerms:
     visibility: Visibility
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageChange:
+    """What to change of a package; None leaves a value as it is, but validity_days counts only
+    without keep_validity (there None means that the credits never expire)."""
+
+    name: str | None = None
+    credits: int | None = None
+    bonus_credits: int | None = None
+    price: Decimal | None = None
+    validity_days: int | None = None
+    keep_validity: bool = True
+    position: int | None = None
+    visibility: Visibility | None = None
+
+    def applied_to(self, package: CreditPackage) -> PackageTerms:
+        """The terms of `package` after this change."""
+        price = Money(package.price_minor, package.currency).amount
+        return PackageTerms(
+            name=package.name if self.name is None else self.name,
+            credits=package.credits if self.credits is None else self.credits,
+            bonus_credits=(
+                package.bonus_credits if self.bonus_credits is None else self.bonus_credits
+            ),
+            price=price if self.price is None else self.price,
+            validity_days=package.validity_days if self.keep_validity else self.validity_days,
+            position=package.position if self.position is None else self.position,
+            visibility=self.visibility or package.visibility,
+        )
+
+
 async def create_credit_package(
     rt: Runtime, viewer: Viewer, *, agency_id: str, terms: PackageTerms
 ) -> CreditPackage:
@@ -88,30 +118,17 @@ async def create_credit_package(
     return package_from_row(found)
 
 
-async def find_package(viewer: Viewer, package_id: str) -> CreditPackage:
-    """A package that the viewer may change. Raises NotFound."""
-    if is_id(package_id, "package"):
-        scope = visible(viewer, first=2, sub_account=None)
-        found = await row(
-            f"SELECT {COLUMNS} FROM credit_packages WHERE id = $1 AND {scope.sql}",
-            package_id,
-            *scope.values,
-        )
-        if found is not None:
-            return package_from_row(found)
-    raise NotFound("package", field=("packageId",))
-
-
 async def update_credit_package(
-    rt: Runtime, viewer: Viewer, *, package: CreditPackage, terms: PackageTerms
+    rt: Runtime, viewer: Viewer, *, package_id: str, change: PackageChange
 ) -> CreditPackage:
-    """Give a package new terms; sales that have begun keep theirs. Name, order and visibility can
+    """Change a package; sales that have begun keep theirs. Name, order and visibility can
     change also while its price no longer covers the floor.
 
     Raises NotFound, InvalidInput, BelowWholesale, BelowChargeMinimum, PriceUnavailable."""
     now = rt.clock()
     async with transaction() as connection:
-        await lock_agency(connection, viewer, package.agency_id)
+        package = await _lock_package(connection, viewer, package_id)
+        terms = change.applied_to(package)
         wanted = _checked(package.id, package.agency_id, package.currency, terms, now)
         floor = None
         if _amounts(wanted) != _amounts(package):
@@ -131,8 +148,7 @@ async def update_credit_package(
             now,
             on=connection,
         )
-        if found is None:
-            raise NotFound("package", field=("packageId",))
+        assert found is not None
         await _tell(connection, package.agency_id, now)
     return package_from_row(found)
 
@@ -140,8 +156,8 @@ async def update_credit_package(
 async def archive_credit_package(rt: Runtime, viewer: Viewer, *, package_id: str) -> CreditPackage:
     """Take a package off the shelf for ever; again is the same. Raises NotFound."""
     now = rt.clock()
-    package = await find_package(viewer, package_id)
     async with transaction() as connection:
+        package = await _lock_package(connection, viewer, package_id)
         found = await row(
             "UPDATE credit_packages SET archived_at = coalesce(archived_at, $3), updated_at = $3 "
             f"WHERE agency_id = $1 AND id = $2 RETURNING {COLUMNS}",
@@ -153,6 +169,20 @@ async def archive_credit_package(rt: Runtime, viewer: Viewer, *, package_id: str
         assert found is not None
         await _tell(connection, package.agency_id, now)
     return package_from_row(found)
+
+
+async def _lock_package(connection: Connection, viewer: Viewer, package_id: str) -> CreditPackage:
+    if is_id(package_id, "package"):
+        scope = visible(viewer, first=2, sub_account=None)
+        found = await row(
+            f"SELECT {COLUMNS} FROM credit_packages WHERE id = $1 AND {scope.sql} FOR UPDATE",
+            package_id,
+            *scope.values,
+            on=connection,
+        )
+        if found is not None:
+            return package_from_row(found)
+    raise NotFound("package", field=("packageId",))
 
 
 def _amounts(package: CreditPackage) -> tuple[int, int, int]:

@@ -44,6 +44,29 @@ class PriceRule(NamedTuple):
     markup: Decimal | None = None
 
 
+def price_rule(
+    *, price: Decimal | None, markup: Decimal | None = None, inherit: bool = False
+) -> PriceRule:
+    """The rule that a client named by exactly one of the three. Raises InvalidInput otherwise."""
+    rule = optional_price_rule(price=price, markup=markup, inherit=inherit)
+    if rule is None:
+        raise InvalidInput("Give one of pricePerCredit, markup and inherit.")
+    return rule
+
+
+def optional_price_rule(
+    *, price: Decimal | None, markup: Decimal | None = None, inherit: bool = False
+) -> PriceRule | None:
+    """The same where none of the three means that the price stays."""
+    if (price is not None) + (markup is not None) + inherit > 1:
+        raise InvalidInput("Give only one way to price: a price, a markup, or none of its own.")
+    if price is not None:
+        return PriceRule(PriceMode.FIXED, price=price)
+    if markup is not None:
+        return PriceRule(PriceMode.COST_PLUS, markup=markup)
+    return PriceRule(PriceMode.INHERIT) if inherit else None
+
+
 async def set_credit_price(
     rt: Runtime, viewer: Viewer, *, agency_id: str, sub_account_id: str | None, rule: PriceRule
 ) -> Agency:
