@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from gateway.auth.scope import visible
-from gateway.auth.viewer import Viewer
-from gateway.database import row, rows
+from gateway.auth.viewer import Role, Scope, Viewer
+from gateway.database import rows
 from gateway.errors import BadUserInput, NotFound
 from gateway.ids import is_id
+from gateway.pages import PageRequest
 from gateway.purchases.record import PurchaseRecord, PurchaseStatus, columns
 from gateway.runtime import Runtime
 
@@ -21,7 +22,6 @@ class PurchaseFilter:
 
     statuses: tuple[PurchaseStatus, ...] = ()
     sub_account_id: str | None = None
-    wallet_id: str | None = None
     created_from: datetime | None = None
     created_before: datetime | None = None
 
@@ -84,18 +84,44 @@ async def purchases_of_agency(
     return [PurchaseRecord.of(row) for row in await rows(sql, *conditions.values)]
 
 
-async def purchases_of_wallet(
-    viewer: Viewer, wallet_id: str, *, limit: int, after: tuple[str, ...] | None
-) -> list[PurchaseRecord]:
-    """A page of a wallet's purchases, newest first. A foreign wallet has none."""
-    scope = visible(viewer, first=2)
-    owner = await row(
-        f"SELECT agency_id FROM wallets WHERE id = $1 AND {scope.sql}", wallet_id, *scope.values
+async def purchase_pages(
+    _rt: Runtime, viewer: Viewer, requests: Sequence[PageRequest]
+) -> dict[PageRequest, list[PurchaseRecord]]:
+    """Pages of wallets' purchases, newest first; the sort keys are those of `sort_keys`.
+    A foreign wallet has none. Raises BadUserInput for keys that are not ours."""
+    scope = visible(viewer, first=5, agency="w.agency_id", sub_account="w.sub_account_id")
+    sql = f"""
+        SELECT q.place, page.*
+        FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::bigint[])
+            WITH ORDINALITY AS q(owner, after, after_id, size, place)
+        JOIN wallets w ON w.id = q.owner AND {scope.sql}
+        CROSS JOIN LATERAL (
+            SELECT {columns("p")} FROM purchases p
+            WHERE p.agency_id = w.agency_id AND p.wallet_id = w.id
+                AND (q.after IS NULL OR (p.created_at, p.id) < (q.after, q.after_id))
+            ORDER BY p.created_at DESC, p.id DESC LIMIT q.size
+        ) page
+        ORDER BY q.place, page.created_at DESC, page.id DESC
+    """
+    found = await rows(
+        sql,
+        [request.owner_id for request in requests],
+        [None if request.after is None else _instant(request.after[0]) for request in requests],
+        [None if request.after is None else request.after[1] for request in requests],
+        [request.limit for request in requests],
+        *scope.values,
     )
-    if owner is None:
-        return []
-    wanted = PurchaseFilter(wallet_id=wallet_id)
-    return await purchases_of_agency(viewer, owner["agency_id"], wanted, limit=limit, after=after)
+    pages: dict[PageRequest, list[PurchaseRecord]] = {request: [] for request in requests}
+    for purchase in found:
+        pages[requests[purchase["place"] - 1]].append(PurchaseRecord.of(purchase))
+    return pages
+
+
+def secret_for(viewer: Viewer, purchase: PurchaseRecord) -> str | None:
+    """The client secret, for those who may pay with it: the buyer's billing people and keys that
+    may buy. None for everybody else, and once nothing is left to confirm."""
+    pays = viewer.role in (Role.BILLING, Role.SERVICE) and viewer.may(Scope.PURCHASE)
+    return purchase.client_secret if pays else None
 
 
 def sort_keys(purchase: PurchaseRecord) -> tuple[object, ...]:
@@ -111,8 +137,6 @@ def _restrict(conditions: _Conditions, viewer: Viewer, wanted: PurchaseFilter) -
         conditions.add("status = ANY({})", [status.value for status in wanted.statuses])
     if wanted.sub_account_id is not None:
         conditions.add("sub_account_id = {}", wanted.sub_account_id)
-    if wanted.wallet_id is not None:
-        conditions.add("wallet_id = {}", wanted.wallet_id)
     if wanted.created_from is not None:
         conditions.add("created_at >= {}", wanted.created_from)
     if wanted.created_before is not None:

@@ -118,6 +118,7 @@ async def test_a_changed_price_answers_the_new_quote(shop: Shop) -> None:
         credits=100,
         package_id=None,
     )
+    assert isinstance(shown, Quote)
     assert (shown.gross_minor, shown.retail_unit) == (2500, Decimal("0.25"))
     await set_prices(shop.agency_id, shop.clock(), retail="0.30", wholesale="0.12", version=2)
     with pytest.raises(PriceChanged) as refused:
