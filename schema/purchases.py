@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Self
 import strawberry
 
 from gateway.purchases.declines import RETRYABLE, DeclineReason
-from gateway.purchases.read import purchases, secret_for
+from gateway.purchases.read import PurchaseFilter as PurchaseFilterValue
+from gateway.purchases.read import purchases, purchases_of_agency, secret_for, sort_keys
 from gateway.purchases.record import (
     DisputeState,
     PurchaseFlag,
@@ -13,6 +14,7 @@ from gateway.purchases.record import (
     PurchaseStatus,
     RefundState,
 )
+from schema.connection import Connection, page_of
 from schema.context import Info, require_agency_side
 from schema.enums import described
 from schema.late import late
@@ -258,6 +260,48 @@ class Purchase(Node):
     async def load(cls, info: Info, id: str | None) -> Self | None:
         found = await info.context.loaders.load(purchases, id) if id else None
         return cls.from_row(found) if found else None
+
+
+@strawberry.input(description="Which purchases to show; what is left out does not restrict.")
+class PurchaseFilter:
+    statuses: list[PurchaseStatus] | None = strawberry.field(
+        default=None, description="Only with one of these; null or empty: any."
+    )
+    sub_account_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Only of this client; null: of all."
+    )
+    created_from: datetime | None = strawberry.field(
+        default=None, description="Only begun at this instant or later; null: any time."
+    )
+    created_before: datetime | None = strawberry.field(
+        default=None, description="Only begun before this instant; null: any time."
+    )
+
+    def value(self) -> PurchaseFilterValue:
+        return PurchaseFilterValue(
+            statuses=tuple(self.statuses or ()),
+            sub_account_id=self.sub_account_id,
+            created_from=self.created_from,
+            created_before=self.created_before,
+        )
+
+
+async def agency_purchases(
+    info: Info, agency_id: str, wanted: PurchaseFilter | None, *, first: int, after: str | None
+) -> Connection[Purchase]:
+    """A page of an agency's purchases for `Agency.purchases`, newest first."""
+    page = page_of(first, after, keys=2)
+    found = await purchases_of_agency(
+        info.context.viewer,
+        agency_id,
+        wanted.value() if wanted else PurchaseFilterValue(),
+        limit=page.limit,
+        after=page.after,
+    )
+    connection: Connection[Purchase] = Connection.of(
+        found, page, node=Purchase.from_row, keys=sort_keys
+    )
+    return connection
 
 
 def _last_error(purchase: PurchaseRecord) -> PurchaseError | None:
