@@ -15,7 +15,6 @@ from gateway.agencies.readiness import ReadinessStep as StepName
 from gateway.pages import PageRequest
 from gateway.pricing.packages import packages_of_agencies
 from gateway.pricing.terms import agency_terms
-from gateway.purchases.read import purchases_of_agency, sort_keys
 from gateway.wallets.read import pools
 from gateway.wallets.transactions import agency_transaction_pages
 from schema.api_keys import ApiKey
@@ -27,8 +26,7 @@ from schema.node import Node
 from schema.packages import CreditPackage
 from schema.plans import Plan
 from schema.pricing import QuantityRules, Rebilling
-from schema.purchase_filter import PurchaseFilter
-from schema.purchases import Purchase
+from schema.purchases import Purchase, PurchaseFilter, agency_purchases
 from schema.scalars import CurrencyCode
 from schema.stripe_connection import StripeConnection
 from schema.sub_accounts import SubAccount
@@ -206,12 +204,7 @@ class Agency(Node):
             PurchaseFilter | None, strawberry.argument(description="Only these; null: all.")
         ] = None,
     ) -> Connection[Purchase]:
-        page = page_of(first, after, keys=2)
-        wanted = (filter or PurchaseFilter()).to_row()
-        found = await purchases_of_agency(
-            info.context.viewer, self.record.id, wanted, limit=page.limit, after=page.after
-        )
-        return Connection.of(found, page, node=Purchase.from_row, keys=sort_keys)
+        return await agency_purchases(info, self.record.id, filter, first=first, after=after)
 
     @strawberry.field(
         description="What it earned in a time range. Null and FORBIDDEN for a client's viewer."

@@ -34,7 +34,10 @@ described(
 )
 
 
-@strawberry.type(description="An agency's Stripe account, as last read from Stripe.")
+# Clients take a type whose name ends in "Connection" for a Relay list.
+@strawberry.type(
+    name="AgencyStripe", description="An agency's Stripe account, as last read from Stripe."
+)
 class StripeConnection:
     status: ConnectionStatus = strawberry.field(description="Where the agency stands.")
     door: Door | None = strawberry.field(

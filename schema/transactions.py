@@ -14,10 +14,10 @@ from schema.context import Info, require_agency_side
 from schema.enums import described
 from schema.late import late
 from schema.node import Node
+from schema.purchases import Purchase
 from schema.scalars import Credits, Int64
 
 if TYPE_CHECKING:
-    from schema.purchases import Purchase
     from schema.wallets import Wallet
 
 described(
@@ -79,13 +79,8 @@ class CreditLot(Node):
     record: strawberry.Private[LotRecord]
 
     @strawberry.field(description="The purchase that brought them; null when they were given.")
-    async def purchase(
-        self, info: Info
-    ) -> Annotated["Purchase", strawberry.lazy("schema.purchases")] | None:
-        found: Purchase | None = await late("schema.purchases", "Purchase").load(
-            info, self.record.purchase_id
-        )
-        return found
+    async def purchase(self, info: Info) -> Purchase | None:
+        return await Purchase.load(info, self.record.purchase_id)
 
     @strawberry.field(
         description="What one credit was bought for, in major units; null when they were given."
@@ -145,7 +140,7 @@ class Allocation:
 
 
 TransactionCause = Annotated[
-    Annotated["Purchase", strawberry.lazy("schema.purchases")],
+    Purchase,
     strawberry.union("TransactionCause", description="What a transaction was made for."),
 ]
 
@@ -180,10 +175,7 @@ class Transaction(Node):
     async def cause(self, info: Info) -> TransactionCause | None:
         if self.record.cause_kind != "PURCHASE":
             return None
-        found: Purchase | None = await late("schema.purchases", "Purchase").load(
-            info, self.record.cause_id
-        )
-        return found
+        return await Purchase.load(info, self.record.cause_id)
 
     @strawberry.field(description="From which lots credits were taken, or to which they went.")
     async def allocations(self, info: Info) -> list[Allocation]:

@@ -19,13 +19,13 @@ from schema.enums import described
 from schema.late import late
 from schema.node import Node
 from schema.packages import CreditPackage
+from schema.payment_methods import PaymentMethod
+from schema.purchases import Purchase
 from schema.scalars import Credits, Int64
 from schema.transactions import CreditLot, Transaction
 
 if TYPE_CHECKING:
     from schema.agencies import Agency
-    from schema.payment_methods import PaymentMethod
-    from schema.purchases import Purchase
     from schema.sub_accounts import SubAccount
 
 described(
@@ -146,22 +146,16 @@ class Wallet(Node):
     @strawberry.field(description="Every attempt to buy credits for it, newest first.")
     async def purchases(
         self, info: Info, first: First = DEFAULT_FIRST, after: After = None
-    ) -> Connection[Annotated["Purchase", strawberry.lazy("schema.purchases")]]:
+    ) -> Connection[Purchase]:
         page = page_of(first, after, keys=2)
         request = PageRequest(self.record.id, page.after, page.limit)
         found = await info.context.loaders.load(purchase_pages, request)
-        return Connection.of(
-            found or [], page, node=late("schema.purchases", "Purchase").from_row, keys=sort_keys
-        )
+        return Connection.of(found or [], page, node=Purchase.from_row, keys=sort_keys)
 
     @strawberry.field(description="Saved cards that can pay for it, the default first.")
-    async def payment_methods(
-        self, info: Info
-    ) -> list[Annotated["PaymentMethod", strawberry.lazy("schema.payment_methods")]]:
+    async def payment_methods(self, info: Info) -> list[PaymentMethod]:
         found = await info.context.loaders.load(cards_of_wallets, self.record.id)
-        return [
-            late("schema.payment_methods", "PaymentMethod").from_row(card) for card in found or ()
-        ]
+        return [PaymentMethod.from_row(card) for card in found or ()]
 
     @classmethod
     def from_row(cls, wallet: WalletRecord) -> Self:
