@@ -4,85 +4,28 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
-from gateway.purchases.declines import RETRYABLE, DeclineReason
+from gateway.purchases.declines import RETRYABLE
 from gateway.purchases.read import PurchaseFilter as PurchaseFilterValue
 from gateway.purchases.read import purchases, purchases_of_agency, secret_for, sort_keys
-from gateway.purchases.record import (
-    DisputeState,
-    PurchaseFlag,
-    PurchaseRecord,
-    PurchaseStatus,
-    RefundState,
-)
+from gateway.purchases.record import PurchaseRecord
 from schema.connection import Connection, page_of
 from schema.context import Info, require_agency_side
-from schema.enums import described
 from schema.late import late
 from schema.money import Money
 from schema.node import Node
 from schema.packages import CreditPackage
 from schema.payment_methods import PaymentMethod
+from schema.purchase_states import (
+    DeclineReason,
+    DisputeState,
+    PurchaseFlag,
+    PurchaseStatus,
+    RefundState,
+)
 from schema.scalars import Credits
 
 if TYPE_CHECKING:
     from schema.wallets import Wallet
-
-described(
-    PurchaseStatus,
-    "Where a purchase stands.",
-    {
-        PurchaseStatus.PENDING: "Waits for the buyer's card.",
-        PurchaseStatus.REQUIRES_ACTION: "The bank wants to see the buyer (3-D Secure).",
-        PurchaseStatus.PROCESSING: "The bank is deciding; the credits count as pending.",
-        PurchaseStatus.COMPLETED: "Paid; the credits are in the wallet.",
-        PurchaseStatus.FAILED: "Ended after too many attempts, or refused by Stripe.",
-        PurchaseStatus.CANCELED: "Ended by the buyer or the seller, unpaid.",
-        PurchaseStatus.EXPIRED: "Ended by its time, unpaid.",
-        PurchaseStatus.QUARANTINED: "The payment differs from the purchase: set aside for a "
-        "person, no credits were issued.",
-    },
-)
-described(
-    RefundState,
-    "How much of the money went back.",
-    {
-        RefundState.NONE: "Nothing.",
-        RefundState.PARTIAL: "A part.",
-        RefundState.FULL: "All of it.",
-    },
-)
-described(
-    DisputeState,
-    "Whether the cardholder's bank takes the money back.",
-    {
-        DisputeState.NONE: "No dispute.",
-        DisputeState.INQUIRY: "The bank only asks.",
-        DisputeState.OPEN: "The bank has taken the money and is deciding.",
-        DisputeState.WON: "Decided for the seller.",
-        DisputeState.LOST: "Decided for the cardholder.",
-    },
-)
-described(
-    PurchaseFlag,
-    "Something about a purchase that a person should look at.",
-    {PurchaseFlag.LATE_SUCCESS: "It was paid after it had ended; the credits were issued."},
-)
-described(
-    DeclineReason,
-    "Why a payment did not pass.",
-    {
-        DeclineReason.INSUFFICIENT_FUNDS: "Too little money on the card.",
-        DeclineReason.CARD_EXPIRED: "The card has expired.",
-        DeclineReason.INCORRECT_DETAILS: "Number, date or code is wrong.",
-        DeclineReason.AUTHENTICATION_FAILED: "The bank could not confirm the buyer.",
-        DeclineReason.LOST_OR_STOLEN: "The bank does not accept this card any more.",
-        DeclineReason.LIMIT_EXCEEDED: "The card is over its limit.",
-        DeclineReason.NOT_SUPPORTED: "The card cannot be used for this.",
-        DeclineReason.PROCESSING_ERROR: "The bank could not be reached.",
-        DeclineReason.DECLINED: "The bank refused without a reason.",
-        DeclineReason.REFUSED: "Stripe refused to start the payment.",
-    },
-)
 
 
 @strawberry.type(description="What the buyer has to do at the bank.")

@@ -126,9 +126,6 @@ def _duplicate_suspected(refusal: DuplicateSuspected, shared: Shared) -> UserErr
 explain(PriceChanged, _price_changed)
 explain(DuplicateSuspected, _duplicate_suspected)
 
-PURCHASE_ERRORS: list[type] = [PriceChangedError, DuplicateSuspectedError]
-"""Types that the schema must know although no field returns them by name."""
-
 
 @strawberry.input(
     description="Credits to buy: exactly one of `credits` and `packageId`. With a saved card the "
