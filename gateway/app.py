@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
@@ -99,8 +99,8 @@ async def _runtime(
     return Runtime(settings=settings, clock=clock, book=book, stripe=stripe, bus=bus), relay
 
 
-async def _background(stack: AsyncExitStack, work: object) -> None:
-    task = asyncio.ensure_future(work)  # type: ignore[arg-type]
+async def _background(stack: AsyncExitStack, work: Awaitable[None]) -> None:
+    task = asyncio.ensure_future(work)
 
     async def stop() -> None:
         task.cancel()

@@ -8,6 +8,6 @@ from collections.abc import Mapping
 import orjson
 
 
-def request_hash(wish: Mapping[str, str | int | bool | None]) -> bytes:
-    """SHA-256 of a mutation's input without its key; the order of the fields does not matter."""
+def request_hash(wish: Mapping[str, object]) -> bytes:
+    """SHA-256 of a mutation's input without its key: plain JSON values, in any order."""
     return hashlib.sha256(orjson.dumps(wish, option=orjson.OPT_SORT_KEYS)).digest()

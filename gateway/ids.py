@@ -32,6 +32,8 @@ PREFIXES: Final = {
 }
 """Noun → prefix. A prefix is never reused for another noun."""
 
+_NOUNS: Final = {prefix: noun for noun, prefix in PREFIXES.items()}
+
 
 def new_id(noun: str) -> str:
     """A fresh id for `noun` (a key of PREFIXES), later ones sort after earlier ones."""
@@ -49,3 +51,9 @@ def is_id(value: str, noun: str) -> bool:
         and suffix[0] <= "7"
         and all(character in _ALPHABET for character in suffix)
     )
+
+
+def noun_of(value: str) -> str | None:
+    """The noun of a well-formed id, None for anything else."""
+    noun = _NOUNS.get(value.partition("_")[0])
+    return noun if noun is not None and is_id(value, noun) else None

@@ -79,7 +79,7 @@ class PricingMutations:
             info.context.viewer,
             currency=input.currency,
             agency_id=input.agency_id,
-            price=input.price,
+            price=input.price_per_credit,
             effective_at=input.effective_at,
         )
         return SetWholesalePricePayload(wholesale_price=WholesalePrice.from_row(price))

@@ -3,10 +3,12 @@ from typing import Self
 
 import strawberry
 
+from gateway.agencies.api_keys import api_keys
 from gateway.auth.api_keys import ApiKey as ApiKeyRecord
-from gateway.auth.viewer import Scope
+from schema.context import Info
 from schema.errors import UserError
 from schema.node import Node
+from schema.scopes import Scope
 
 
 @strawberry.type(description="A long-lived token of a service or partner. Its secret is not kept.")
@@ -43,6 +45,11 @@ class ApiKey(Node):
             expires_at=key.expires_at,
             revoked_at=key.revoked_at,
         )
+
+    @classmethod
+    async def load(cls, info: Info, id: str | None) -> Self | None:
+        found = await info.context.loaders.load(api_keys, id) if id else None
+        return cls.from_row(found) if found else None
 
 
 @strawberry.input(description="A key to make.")

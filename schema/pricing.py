@@ -137,7 +137,7 @@ class PricePreview:
 @strawberry.type(description="What the platform takes per credit, from an instant on.")
 class WholesalePrice:
     id: strawberry.ID = strawberry.field(description="Opaque id of this version.")
-    price: Decimal = strawberry.field(description="Per credit, major units.")
+    price_per_credit: Decimal = strawberry.field(description="Major units.")
     currency: CurrencyCode = strawberry.field(description="ISO 4217 code.")
     agency_id: strawberry.ID | None = strawberry.field(
         description="The one agency it is for; null for the default of the currency."
@@ -148,7 +148,7 @@ class WholesalePrice:
     def from_row(cls, price: WholesalePriceRecord) -> Self:
         return cls(
             id=strawberry.ID(price.id),
-            price=price.price,
+            price_per_credit=price.price,
             currency=CurrencyCode(price.currency),
             agency_id=strawberry.ID(price.agency_id) if price.agency_id else None,
             effective_at=price.effective_at,
@@ -163,7 +163,7 @@ class SetWholesalePriceInput:
     agency_id: strawberry.ID | None = strawberry.field(
         default=None, description="Set it for this agency alone, in the agency's currency."
     )
-    price: Decimal = strawberry.field(description="Per credit, major units, up to 6 places.")
+    price_per_credit: Decimal = strawberry.field(description="Major units, up to 6 places.")
     effective_at: datetime | None = strawberry.field(
         default=None, description="From when on it counts; null: now. Never in the past."
     )

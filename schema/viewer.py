@@ -2,11 +2,12 @@ from typing import Self
 
 import strawberry
 
-from gateway.auth.viewer import Role, Scope, ViewerKind
+from gateway.auth.viewer import Role, ViewerKind
 from gateway.auth.viewer import Viewer as ViewerRecord
 from schema.agencies import Agency
 from schema.context import Info
 from schema.enums import described
+from schema.scopes import Scope
 from schema.sub_accounts import SubAccount
 
 described(
@@ -29,16 +30,6 @@ described(
         Role.BILLING: "Buys credits for one client.",
         Role.MEMBER: "Sees the balance of one client; cannot buy.",
         Role.SERVICE: "An API key; its scopes say what it may do.",
-    },
-)
-described(
-    Scope,
-    "What an API key may do.",
-    {
-        Scope.READ: "Read and subscribe.",
-        Scope.PURCHASE: "Buy credits and keep cards.",
-        Scope.SPEND: "Spend credits.",
-        Scope.MANAGE: "Daily work of an agency; only for keys of a whole agency.",
     },
 )
 

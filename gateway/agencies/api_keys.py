@@ -16,6 +16,7 @@ from gateway.database import row, rows, transaction
 from gateway.errors import InvalidInput, NotFound
 from gateway.ids import new_id
 from gateway.outbox.events import record_agency_event
+from gateway.runtime import Runtime
 
 _SHOWN: Final = 12
 
@@ -97,6 +98,19 @@ async def api_keys_of(viewer: Viewer, agency_id: str) -> list[ApiKey]:
         *condition.values,
     )
     return [api_key_from_row(entry) for entry in found]
+
+
+async def api_keys(_rt: Runtime, viewer: Viewer, ids: Sequence[str]) -> dict[str, ApiKey]:
+    """These keys, for viewers of their whole agency only."""
+    if not viewer.sees_agency_side:
+        return {}
+    condition = visible(viewer, first=2)
+    found = await rows(
+        f"SELECT {COLUMNS} FROM api_keys WHERE id = ANY($1) AND {condition.sql}",
+        list(ids),
+        *condition.values,
+    )
+    return {entry["id"]: api_key_from_row(entry) for entry in found}
 
 
 async def _require_owner(viewer: Viewer, agency_id: str, sub_account_id: str | None) -> None:

@@ -31,13 +31,13 @@ class ApiClient:
             raise ApiRefused(body["errors"][0]["message"])
         return body["data"]
 
-    async def mutate(self, name: str, selection: str, **fields: Any) -> Any:
+    async def mutate(self, operation: str, selection: str, /, **fields: Any) -> Any:
         """Run a mutation with one input; → its payload. Raises ApiRefused for `userErrors`."""
         text = (
-            f"mutation Run($input: {name[0].upper()}{name[1:]}Input!) "
-            f"{{ {name}(input: $input) {{ {selection} userErrors {{ code message }} }} }}"
+            f"mutation Run($input: {operation[0].upper()}{operation[1:]}Input!) "
+            f"{{ {operation}(input: $input) {{ {selection} userErrors {{ code message }} }} }}"
         )
-        payload = (await self.query(text, input=fields))[name]
+        payload = (await self.query(text, input=fields))[operation]
         if payload["userErrors"]:
-            raise ApiRefused(f"{name}: {payload['userErrors'][0]['message']}")
+            raise ApiRefused(f"{operation}: {payload['userErrors'][0]['message']}")
         return payload

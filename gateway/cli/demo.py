@@ -82,7 +82,7 @@ async def _ready(
         await _receive_webhooks(session, stripe_url, settings)
         client = ApiClient(session, f"{settings.public_url}/graphql")
         tokens = Tokens(settings, system_clock)
-        seeded = await _seed_once(options.data_dir, client, tokens, stripe_url)
+        seeded = await _seed_once(options.data_dir, client, tokens, settings)
         ready = _facts(client.url, stripe_url, seeded, tokens)
         _keep(options.data_dir / _FACTS, ready | {"seeded": seeded.as_dict()})
         if options.as_json:
@@ -137,7 +137,9 @@ async def _receive_webhooks(
         await session.post(f"{stripe_url}/_sandbox/webhooks", json=wish)
 
 
-async def _seed_once(data_dir: Path, client: ApiClient, tokens: Tokens, stripe_url: str) -> Seeded:
+async def _seed_once(
+    data_dir: Path, client: ApiClient, tokens: Tokens, settings: Settings
+) -> Seeded:
     with suppress(OSError, KeyError, ValueError):
         return Seeded(**json.loads((data_dir / _FACTS).read_text())["seeded"])
     admin = client.signed_in(_token(tokens, Role.ADMIN))
@@ -145,7 +147,7 @@ async def _seed_once(data_dir: Path, client: ApiClient, tokens: Tokens, stripe_u
     def as_role(role: Role, agency: str, sub_account: str | None) -> ApiClient:
         return client.signed_in(_token(tokens, role, agency=agency, sub_account=sub_account))
 
-    return await seed(admin, as_role, stripe_url)
+    return await seed(admin, as_role, settings)
 
 
 def _facts(url: str, stripe_url: str, seeded: Seeded, tokens: Tokens) -> dict[str, Any]:

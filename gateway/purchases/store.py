@@ -20,7 +20,8 @@ _OPEN: Final = sorted(OPEN)
 TELL_AGENCY: Final = """
     INSERT INTO outbox_events (agency_id, topic, subject_id, version, kind, payload, created_at)
     SELECT agency_id, 'agency', agency_id, 0, 'PURCHASE_UPDATED',
-        jsonb_build_object('purchaseId', id), updated_at
+        jsonb_build_object('purchaseId', id, 'walletId', wallet_id,
+            'subAccountId', sub_account_id), updated_at
     FROM changed
 """
 

@@ -49,6 +49,12 @@ class StripeConnect:
         """Give the connections back. After: no further call."""
         await self._transport.close()
 
+    async def ping(self) -> None:
+        """Read the platform's own balance, to see that Stripe is reached and takes the key.
+
+        Raises StripeFailure."""
+        await self._transport.call("get", "/v1/balance")
+
     # Accounts and onboarding
 
     async def create_account(self, *, agency_id: str, key: str) -> Account:
