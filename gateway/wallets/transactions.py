@@ -168,9 +168,10 @@ async def allocations_of(
     """From which lots each of these transactions took, or to which it gave, in order."""
     scope = visible(viewer, first=2, agency="t.agency_id", sub_account="w.sub_account_id")
     found = await rows(
-        "SELECT t.transaction_id, t.lot_id, t.from_account, t.to_account, t.credits "
-        f"FROM ledger_allocations t {_OWNED} "
-        f"WHERE t.transaction_id = ANY($1) AND {scope.sql} ORDER BY t.transaction_id, t.line",
+        "SELECT a.transaction_id, a.lot_id, a.from_account, a.to_account, a.credits "
+        f"FROM ledger_transactions t {_OWNED} JOIN ledger_allocations a "
+        "ON a.agency_id = t.agency_id AND a.transaction_id = t.id "
+        f"WHERE t.id = ANY($1) AND {scope.sql} ORDER BY a.transaction_id, a.line",
         list(transaction_ids),
         *scope.values,
     )
