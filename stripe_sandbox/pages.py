@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from secrets import compare_digest
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
-from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -78,22 +77,23 @@ class Pages:
     async def pay(self, request: Request) -> Response:
         """What a shop's payment form does: confirm an intent with a test card."""
         intent = request.path_params["intent"]
-        given = await request.form() if request.method == "POST" else request.query_params
-        account, secret = str(given.get("account", "")), str(given.get("client_secret", ""))
+        posted = request.method == "POST"
+        given = await _form(request) if posted else dict(request.query_params)
+        account, secret = given.get("account", ""), given.get("client_secret", "")
         call = self._call(account or PLATFORM, intent, {"client_secret": secret})
         try:
             record = payment_intents.retrieve(call)
         except ApiError as error:
             return page("Payment not found", tag("p", error), status=404)
         problem: str | None = None
-        if isinstance(given, FormData):
+        if posted:
             problem = self._confirm(call, given)
             if record["status"] == "requires_action":
                 return RedirectResponse(self._3ds_address(record), 303)
         return page(f"Pay {_money(record)}", *_payment(record, account, secret, problem))
 
-    def _confirm(self, call: Call, given: FormData) -> str | None:
-        number, token = str(given.get("number", "")), str(given.get("token", ""))
+    def _confirm(self, call: Call, given: dict[str, str]) -> str | None:
+        number, token = given.get("number", ""), given.get("token", "")
         params: Json = {**call.params}
         if number:
             params["payment_method_data"] = {"type": "card", "card": {"number": number}}
@@ -128,8 +128,8 @@ class Pages:
         return page("3-D Secure", tag("p", f"Is it you who pays {_money(record)}?"), choice)
 
     async def _decide_3ds(self, request: Request, record: Json) -> Response:
-        given = await request.form()
-        if not compare_digest(str(given.get("client_secret", "")), record["client_secret"]):
+        given = await _form(request)
+        if not compare_digest(given.get("client_secret", ""), record["client_secret"]):
             return page("Not allowed", status=403)
         try:
             self.actions.answer_3ds(record["id"], approved="approve" in given)
@@ -146,9 +146,9 @@ class Pages:
         """Stripe's onboarding in two buttons; the link opens once."""
         link_id = request.path_params["link"]
         if request.method == "POST":
-            given = await request.form()
+            given = await _form(request)
             target = account_links.submit(
-                self.state, link_id, str(given.get("form", "")), complete="complete" in given
+                self.state, link_id, given.get("form", ""), complete="complete" in given
             )
             self.state.commit()
             if target is None:
@@ -174,7 +174,7 @@ class Pages:
         if problem:
             return page("Cannot connect", tag("p", problem), status=400)
         if request.method == "POST":
-            return self._decide_oauth(query, await request.form())
+            return self._decide_oauth(query, await _form(request))
         options = "".join(
             f'<option value="{h(row["id"])}">{h(row["id"])}</option>'
             for _, row in self.state.store.everywhere("account")
@@ -190,8 +190,8 @@ class Pages:
             ),
         )  # fmt: skip
 
-    def _decide_oauth(self, query: Json, given: FormData) -> Response:
-        account = str(given.get("account", "")) or None
+    def _decide_oauth(self, query: Json, given: dict[str, str]) -> Response:
+        account = given.get("account", "") or None
         if account and self.state.store.get(PLATFORM, "account", account) is None:
             return page("No such account", status=400)
         target = oauth.decide(self.state, query, allow="allow" in given, account=account)
@@ -206,6 +206,10 @@ class Pages:
 
     def _3ds_address(self, record: Json) -> str:
         return f"/3ds/{quote(record['id'])}"
+
+
+async def _form(request: Request) -> dict[str, str]:
+    return dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
 
 
 def _newest(rows: list[tuple[str, Json]]) -> list[tuple[str, Json]]:

@@ -215,7 +215,8 @@ def check_log(
             continue
         checked += 1
         refused = refused_ok and 400 <= facts["status"] < 500
-        if not refused:
+        # Card numbers from a payment form are Stripe.js's own and not in the public description.
+        if not refused and facts.get("key") != "publishable":
             contract.check_request(facts["method"], facts["path"], facts["body"], facts["query"])
         if facts["response"] is not None and not (refused and facts["status"] == 404):
             args = facts["method"], facts["path"], facts["status"], facts["response"]

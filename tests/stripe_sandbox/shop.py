@@ -6,7 +6,10 @@ Stripe's test mode; what only a local server can show is marked with `sandbox_on
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -98,3 +101,18 @@ def counts(box: Sandbox) -> dict[str, int]:
 
 def browser_headers(account: str = ACCOUNT, key: str = PUBLISHABLE_KEY) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}", "Stripe-Account": account}
+
+
+async def eventually(condition: Callable[[], object], *, deadline_s: float = 5.0) -> None:
+    """Wait until the condition holds; fail when it does not in time."""
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        await asyncio.sleep(0.005)
+
+
+def error_of(caught: pytest.ExceptionInfo[stripe.StripeError]) -> Params:
+    """The error object of the answer behind an exception."""
+    body: Any = caught.value.json_body
+    error: Params = body["error"]
+    return error

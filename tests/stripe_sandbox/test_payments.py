@@ -8,7 +8,7 @@ import pytest
 import stripe
 
 from stripe_sandbox.server import Sandbox
-from tests.stripe_sandbox.shop import ACCOUNT, Shop, counts, event_types, sandbox_only
+from tests.stripe_sandbox.shop import ACCOUNT, Shop, counts, error_of, event_types, sandbox_only
 
 pytestmark = pytest.mark.anyio
 
@@ -49,7 +49,7 @@ async def test_a_declining_card_names_its_reason(
 ) -> None:
     with pytest.raises(stripe.CardError) as caught:
         await shop.intent(token)
-    error = caught.value.json_body["error"]
+    error = error_of(caught)
     assert caught.value.http_status == 402
     assert (error["code"], error.get("decline_code")) == (code, decline_code)
     intent = await shop.read(error["payment_intent"]["id"])
@@ -101,7 +101,7 @@ async def test_off_session_needs_authentication(shop: Shop, token: str) -> None:
     with pytest.raises(stripe.CardError) as caught:
         await shop.intent(token, customer=customer.id, off_session=True)
     assert caught.value.code == "authentication_required"
-    error = caught.value.json_body["error"]
+    error = error_of(caught)
     assert error["payment_intent"]["status"] == "requires_payment_method"
     assert error["payment_method"]["type"] == "card"
 
@@ -191,7 +191,7 @@ async def test_a_paid_intent_refuses_and_shows_itself(shop: Shop, verb: str) -> 
     with pytest.raises(stripe.InvalidRequestError) as caught:
         await call(intent.id, body, shop.options())
     assert caught.value.code == "payment_intent_unexpected_state"
-    assert caught.value.json_body["error"]["payment_intent"]["status"] == "succeeded"
+    assert error_of(caught)["payment_intent"]["status"] == "succeeded"
     assert (await shop.read(intent.id)).amount == 2500
 
 
