@@ -21,9 +21,9 @@ from gateway.runtime import Runtime
 _INSERT: Final = """
     INSERT INTO retail_prices
         (id, agency_id, sub_account_id, version, mode, price, markup, floor, actor, created_at)
-    VALUES ($1, $2, $3, (
+    VALUES ($1, $2::text, $3::text, (
         SELECT coalesce(max(version), 0) + 1 FROM retail_prices
-        WHERE agency_id = $2 AND coalesce(sub_account_id, '') = coalesce($3, '')
+        WHERE agency_id = $2::text AND coalesce(sub_account_id, '') = coalesce($3::text, '')
     ), $4, $5, $6, $7, $8, $9)
 """
 
