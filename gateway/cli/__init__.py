@@ -1,5 +1,1 @@
-"""The command line `rebill`."""
-
-from gateway.cli.main import main
-
-__all__ = ["main"]
+"""The command line `rebill`, one module for each larger command."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -39,9 +39,11 @@ class Seeded:
         return asdict(self)
 
 
-async def seed(admin: ApiClient, as_role: AsRole, settings: Settings) -> Seeded:
-    """Two plans; one connected agency that sells at 0.25 over 0.12; three packages; three clients,
-    each with a saved test card. Raises ApiRefused."""
+async def seed(
+    admin: ApiClient, as_role: AsRole, settings: Settings, *, clients: Sequence[str] = _CLIENTS
+) -> Seeded:
+    """Two plans; one connected agency that sells at 0.25 over 0.12; three packages; three clients
+    (or those named), each with a saved test card. Raises ApiRefused."""
     await admin.mutate("createPlan", "plan { id }", name="Basic", whiteLabel=False)
     plan = await admin.mutate("createPlan", "plan { id }", name="White label", whiteLabel=True)
     await admin.mutate("setWholesalePrice", "", currency="USD", pricePerCredit="0.12")
@@ -58,7 +60,7 @@ async def seed(admin: ApiClient, as_role: AsRole, settings: Settings) -> Seeded:
         "createApiKey", "secret", agencyId=agency, name="Demo", scopes=["READ", "SPEND"]
     )
     seeded = Seeded(agency=agency, service_key=key["secret"], packages=packages)
-    for name in _CLIENTS:
+    for name in clients:
         await _client(owner, as_role, seeded, name, settings)
     return seeded
 
