@@ -32,7 +32,7 @@ class PurchaseQuote:
     tax: Money | None = strawberry.field(
         description="The tax in `total`; null when it cannot be sold."
     )
-    price_per_credit: Decimal | None = strawberry.field(
+    retail_unit: Decimal | None = strawberry.field(
         description="What one credit would cost in major units, bonus credits counted; null when "
         "it cannot be sold."
     )
@@ -73,7 +73,7 @@ class PurchaseQuote:
             bonus_credits=Credits(quote.bonus_credits),
             total=Money.of(quote.gross_minor, quote.currency),
             tax=Money.of(quote.tax_minor, quote.currency),
-            price_per_credit=quote.retail_unit,
+            retail_unit=quote.retail_unit,
             validity_days=quote.validity_days,
             refusal=None,
             quote=quote,
@@ -91,7 +91,7 @@ class PurchaseQuote:
             bonus_credits=None,
             total=None,
             tax=None,
-            price_per_credit=None,
+            retail_unit=None,
             validity_days=None,
             refusal=to_user_error(refusal, agency_side=agency_side),
             quote=None,

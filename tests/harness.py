@@ -112,7 +112,7 @@ class Harness:
         async with self.http.post(self.url, json=payload, headers=headers) as answer:
             return Answer(answer.status, dict(answer.headers), await answer.json(content_type=None))
 
-    async def mutate(self, token: str, name: str, selection: str, **input: Any) -> Any:
+    async def mutate(self, token: str, name: str, selection: str, /, **input: Any) -> Any:
         """Run mutation `name` with one input; → its payload, `userErrors` included."""
         input_type = f"{name[0].upper()}{name[1:]}Input"
         query = (

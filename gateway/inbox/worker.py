@@ -63,7 +63,7 @@ async def _handle_group(
             log.exception("stripe_event_postponed", events=ids, types={e.type for e in events})
             await _postpone(clock, events, error)
             return
-    if not matched:
+    if subject is not None and not matched:
         log.warning("stripe_event_unmatched", events=ids, types=sorted({e.type for e in events}))
 
 
