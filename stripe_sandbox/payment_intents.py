@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from stripe_sandbox import accounts, intents, payment_methods, payments
+from stripe_sandbox import intents, payment_methods, payment_rules, payments
 from stripe_sandbox.calls import Call, Operation
 from stripe_sandbox.currencies import check_amount
 from stripe_sandbox.errors import ApiError, Json, invalid
@@ -26,10 +26,10 @@ def create(call: Call) -> Json:
     """A new intent, confirmed at once when asked. Raises ApiError; a decline keeps the intent."""
     state, amount = call.state, call.params["amount"]
     currency = call.params["currency"].lower()
-    _check_confirm_options(call)
+    payment_rules.check_confirm_options(call)
     check_amount(amount, currency)
-    _check_fee(call, amount)
-    _check_seller(call)
+    payment_rules.check_fee(call, amount)
+    payment_rules.check_seller(call)
     intents.check_customer(call)
     method = intents.given_method(call)
     intent_id = state.new_id("pi")
@@ -75,39 +75,6 @@ def _blank(state: State, intent_id: str) -> Json:
     }
 
 
-def _check_confirm_options(call: Call) -> None:
-    for name in ("off_session", "return_url", "error_on_requires_action"):
-        if call.get(name) is not None and not call.get("confirm"):
-            raise invalid(name, f"`{name}` can only be used when `confirm` is set to true.")
-
-
-def _check_fee(call: Call, amount: int) -> None:
-    fee = call.get("application_fee_amount")
-    if fee is None:
-        return
-    name = "application_fee_amount"
-    if call.account == PLATFORM:
-        message = (
-            "Can only apply an application_fee_amount when the PaymentIntent is attempting a "
-            "direct payment (using an OAuth key or Stripe-Account header)."
-        )
-        raise invalid(name, message)
-    if fee < 1:
-        message = "This value must be greater than or equal to 1."
-        raise invalid(name, message, code="parameter_invalid_integer")
-    if fee > amount:
-        message = f"Your application fee ({fee}) cannot be greater than the amount ({amount})."
-        raise invalid(name, message)
-
-
-def _check_seller(call: Call) -> None:
-    if call.account == PLATFORM:
-        return
-    seller = accounts.connected(call.state, call.account)
-    if not seller["charges_enabled"]:
-        raise ApiError(400, "Your account cannot currently make charges.")
-
-
 def _change(call: Call, record: Json, method: Json | None) -> None:
     for name in _PLAIN:
         if name in call.params:
@@ -130,7 +97,7 @@ def update(call: Call) -> Json:
     amount, currency = call.get("amount", record["amount"]), call.get("currency")
     currency = (currency or record["currency"]).lower()
     check_amount(amount, currency)
-    _check_fee(call, amount)
+    payment_rules.check_fee(call, amount)
     method = intents.given_method(call)
     record.update(amount=amount, currency=currency)
     record["customer"] = call.get("customer", record["customer"])
@@ -146,7 +113,7 @@ def confirm(call: Call) -> Json:
     record = retrieve(call)
     if record["status"] not in intents.OPEN:
         raise _too_late(record, "confirmed")
-    _check_seller(call)
+    payment_rules.check_seller(call)
     method = intents.given_method(call)
     _change(call, record, method)
     return _confirm(call, record)

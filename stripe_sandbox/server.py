@@ -90,7 +90,7 @@ class Sandbox:
         await self.webhooks.start()
         config = uvicorn.Config(
             self._app(), http=CuttableProtocol, loop="none", ws="none", lifespan="off",
-            log_config=None, access_log=False, timeout_graceful_shutdown=1,
+            log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=1,
         )  # fmt: skip
         self._server = server = _Server(config)
         self._set_alarm()
