@@ -1,13 +1,5 @@
 """Clients that nobody here wrote, unmodified: from npm and from PyPI."""
 
-import asyncio
-import json
-import os
-import shutil
-import sys
-from pathlib import Path
-from typing import Any
-
 import pytest
 from gql import Client, gql
 from gql.transport.aiohttp import AIOHTTPTransport
@@ -15,36 +7,13 @@ from gql.transport.exceptions import TransportQueryError
 from gql.transport.websockets import WebsocketsTransport
 
 from tests.gateway.endpoints.toy import Server, until
+from tests.npm_clients import run_client
 
 pytestmark = pytest.mark.anyio
 
-CLIENTS = Path(__file__).parents[2] / "clients"
-
-
-def node() -> str:
-    """The interpreter of the wheel beside Python's, else the one of the system."""
-    beside = Path(sys.executable).with_name("node")
-    found = str(beside) if beside.exists() else shutil.which("node")
-    if found and (CLIENTS / "node_modules").is_dir():
-        return found
-    if os.environ.get("REBILL_NODE_CLIENTS_REQUIRED") == "1":
-        pytest.fail("node and tests/clients/node_modules are required here: run `make install`.")
-    pytest.skip("The npm clients are not installed: run `make install`.")
-
-
-async def run(script: str, **options: str) -> tuple[int | None, list[dict[str, Any]]]:
-    """Exit code and the JSON lines of a script of tests/clients."""
-    arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-    process = await asyncio.create_subprocess_exec(
-        node(), script, *arguments, cwd=CLIENTS, stdout=asyncio.subprocess.PIPE
-    )
-    async with asyncio.timeout(60):
-        output, _ = await process.communicate()
-    return process.returncode, [json.loads(line) for line in output.splitlines()]
-
 
 async def test_every_audit_of_graphql_over_http_passes(server: Server) -> None:
-    code, audits = await run("audit.js", url=server.url, token="good")
+    code, audits = await run_client("audit.js", url=server.url, token="good")
     assert code == 0
     assert [audit for audit in audits if audit["status"] != "ok"] == []
     assert len(audits) == 61
@@ -56,7 +25,7 @@ def address(server: Server, script: str) -> str:
 
 @pytest.mark.parametrize("script", ["ws.js", "sse.js"])
 async def test_a_subscription_reaches_the_npm_client(server: Server, script: str) -> None:
-    code, lines = await run(
+    code, lines = await run_client(
         script,
         url=address(server, script),
         token="good",
@@ -74,7 +43,7 @@ async def test_a_subscription_reaches_the_npm_client(server: Server, script: str
 
 @pytest.mark.parametrize("script", ["ws.js", "sse.js"])
 async def test_an_npm_client_that_leaves_ends_its_subscription(server: Server, script: str) -> None:
-    code, lines = await run(
+    code, lines = await run_client(
         script,
         url=address(server, script),
         token="good",
@@ -98,7 +67,7 @@ async def test_an_npm_client_that_leaves_ends_its_subscription(server: Server, s
 async def test_an_npm_client_learns_that_its_token_is_no_good(
     server: Server, script: str, token: str, code: int
 ) -> None:
-    exit_code, lines = await run(
+    exit_code, lines = await run_client(
         script, url=address(server, script), token=token, query="subscription { held }"
     )
     assert (lines[-1]["end"], lines[-1]["code"]) == ("closed", code)
@@ -109,7 +78,7 @@ async def test_an_npm_client_learns_that_its_token_is_no_good(
 async def test_an_npm_client_is_told_what_is_wrong_with_its_document(
     server: Server, script: str
 ) -> None:
-    _, lines = await run(
+    _, lines = await run_client(
         script, url=address(server, script), token="good", query="subscription { nope }"
     )
     told = lines[0]["errors"] if script == "ws.js" else lines[0]["answer"]["errors"]
