@@ -100,9 +100,11 @@ def _(
     command: Issue, wallets: Mapping[str, WalletState], around: Surroundings
 ) -> tuple[Draft, ...]:
     wallet = _client(wallets[command.wallet_id])
-    parts = [(LotKind.PURCHASED, command.credits, Account.ISSUED_PAID)]
+    parts: list[tuple[LotKind, int, Account]] = [
+        (LotKind.PURCHASED, command.credits, "issued_paid")
+    ]
     if command.bonus_credits:
-        parts.append((LotKind.BONUS, command.bonus_credits, Account.ISSUED_FREE))
+        parts.append((LotKind.BONUS, command.bonus_credits, "issued_free"))
     lots = []
     for kind, credits, source in parts:
         lot = _new_lot(kind, credits, around, command.expires_at)
@@ -124,7 +126,7 @@ def _(
     kind = LotKind.PROMO if command.source is GrantSource.PROMO else LotKind.ALLOWANCE
     lot = _new_lot(kind, command.credits, around, command.expires_at)
     note = Note(command.actor, command.source.value, reason=command.reason)
-    lots = [NewLot(lot, Account.ISSUED_FREE, None)]
+    lots = [NewLot(lot, "issued_free", None)]
     return (_credit(wallet, lots, TransactionKind.GRANT, note, around),)
 
 
@@ -138,7 +140,7 @@ def _grant_from_pool(
     taken, given = around.new_id("transaction"), around.new_id("transaction")
     down = record(
         pool,
-        _burn(pool, command.credits, Account.POOL),
+        _burn(pool, command.credits, "pool"),
         id=taken,
         kind=TransactionKind.POOL_OUT,
         # Each side names the other, so that both are found from either.
@@ -146,7 +148,7 @@ def _grant_from_pool(
         at=around.now,
     )
     note = Note(command.actor, "TRANSACTION", taken, reason=command.reason)
-    lots = [NewLot(lot, Account.POOL, None)]
+    lots = [NewLot(lot, "pool", None)]
     return _credit(client, lots, TransactionKind.GRANT, note, around, id=given), down
 
 
@@ -157,7 +159,7 @@ def _(
     pool = _pool(wallets[command.wallet_id])
     lot = _new_lot(LotKind.POOL_GRANT, command.credits, around, None)
     note = Note(command.actor, "PLATFORM", reason=command.reason)
-    lots = [NewLot(lot, Account.ISSUED_FREE, None)]
+    lots = [NewLot(lot, "issued_free", None)]
     return (_credit(pool, lots, TransactionKind.POOL_IN, note, around),)
 
 
@@ -171,7 +173,7 @@ def _(
         raise DebtOutstanding(debt=wallet.debt)
     draft = record(
         wallet,
-        _burn(wallet, command.credits, Account.CONSUMED),
+        _burn(wallet, command.credits, "consumed"),
         id=around.new_id("transaction"),
         kind=TransactionKind.SPEND,
         note=Note(command.actor, command.cause_kind, command.cause_id, command.reference),
@@ -190,9 +192,9 @@ def _(
     note = Note(command.actor, "ADJUSTMENT", reason=command.reason)
     if command.credits > 0:
         lot = _new_lot(LotKind.ADJUSTMENT, command.credits, around, None)
-        lots = [NewLot(lot, Account.ADJUSTED, None)]
+        lots = [NewLot(lot, "adjusted", None)]
         return (_credit(wallet, lots, TransactionKind.ADJUST, note, around),)
-    moves = _burn(wallet, -command.credits, Account.ADJUSTED)
+    moves = _burn(wallet, -command.credits, "adjusted")
     txn = around.new_id("transaction")
     return (record(wallet, moves, id=txn, kind=TransactionKind.ADJUST, note=note, at=around.now),)
 
@@ -209,7 +211,7 @@ def _expire(wallet: WalletState, around: Surroundings) -> list[Draft]:
     drafts: list[Draft] = []
     for instant, *_, lot in sorted(due):
         # What is held or frozen stays with its lot, and expires when it is given back.
-        move = Move(lot.id, Account.AVAILABLE, Account.EXPIRED, lot.available)
+        move = Move(lot.id, "available", "expired", lot.available)
         draft = record(
             wallet,
             [move],
@@ -242,9 +244,9 @@ def _credit(
         pays = min(owed, lot.credits)
         owed -= pays
         if pays:
-            moves.append(Move(lot.id, source, Account.DEBT, pays))
+            moves.append(Move(lot.id, source, "debt", pays))
         if lot.credits > pays:
-            moves.append(Move(lot.id, source, Account.AVAILABLE, lot.credits - pays))
+            moves.append(Move(lot.id, source, "available", lot.credits - pays))
     txn = id or around.new_id("transaction")
     return record(wallet, moves, id=txn, kind=kind, note=note, at=around.now, new_lots=tuple(lots))
 
@@ -258,7 +260,7 @@ def _burn(wallet: WalletState, credits: int, target: Account) -> list[Move]:
     for lot in wallet.lots:
         taken = min(lot.available, credits)
         if taken:
-            moves.append(Move(lot.id, Account.AVAILABLE, target, taken))
+            moves.append(Move(lot.id, "available", target, taken))
             credits -= taken
         if not credits:
             break
@@ -295,11 +297,13 @@ def _check_credits(credits: int) -> None:
 
 def _check_texts(note: Note) -> None:
     for text in note:
-        # PostgreSQL stores no NUL, and UTF-8 knows no lone surrogate.
-        if text is not None and (
-            "\0" in text or any("\ud800" <= character <= "\udfff" for character in text)
-        ):
+        if text is not None and ("\0" in text or not (text.isascii() or _is_utf8(text))):
             raise InvalidInput("A text holds a character that cannot be stored.")
+
+
+def _is_utf8(text: str) -> bool:
+    """False for lone surrogates, which JSON can smuggle into a string."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _client(wallet: WalletState) -> WalletState:

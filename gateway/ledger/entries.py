@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.ledger.state import (
     LOT_BUCKETS,
@@ -77,9 +77,6 @@ class Draft(NamedTuple):
     after: WalletState
 
 
-_FIELDS: Final = {account: account.value for account in LOT_BUCKETS}
-
-
 def record(
     wallet: WalletState,
     moves: Sequence[Move],
@@ -97,15 +94,13 @@ def record(
     touched: dict[str, LotState] = {}
     sums: dict[tuple[Account, Account], int] = {}
     for move in moves:
-        assert move.credits >= 1, "a move has credits"
-        way = (move.from_account, move.to_account)
-        sums[way] = sums.get(way, 0) + move.credits
-        if move.lot_id is not None:
-            lot = touched.get(move.lot_id) or lots[move.lot_id]
-            touched[move.lot_id] = _moved_lot(lot, move)
-    after = _moved_wallet(wallet, sums)._replace(
-        version=wallet.version + 1, lots=_lots_after(wallet.lots, touched, added=bool(new_lots))
-    )
+        lot_id, source, target, credits = move
+        assert credits >= 1, "a move has credits"
+        sums[source, target] = sums.get((source, target), 0) + credits
+        if lot_id is not None:
+            touched[lot_id] = lots[lot_id] = _moved_lot(lots[lot_id], move)
+    order = sorted(lots.values(), key=burn_key) if new_lots else lots.values()
+    after = _moved_wallet(wallet, sums, tuple([lot for lot in order if lot.remaining]))
     _assert_sound(after)
     return Draft(
         id=id,
@@ -113,8 +108,8 @@ def record(
         credits=after.available - wallet.available,
         note=note,
         created_at=at,
-        postings=tuple(Posting(*way, credits) for way, credits in sums.items()),
-        allocations=tuple(move for move in moves if move.lot_id is not None),
+        postings=tuple([Posting(*way, credits) for way, credits in sums.items()]),
+        allocations=tuple([move for move in moves if move.lot_id is not None]),
         new_lots=new_lots,
         lots_after=tuple(touched.values()),
         after=after,
@@ -123,47 +118,50 @@ def record(
 
 def _moved_lot(lot: LotState, move: Move) -> LotState:
     changes: dict[str, Any] = {}
-    if (name := _FIELDS.get(move.from_account)) is not None:
-        changes[name] = getattr(lot, name) - move.credits
-    if (name := _FIELDS.get(move.to_account)) is not None:
-        changes[name] = getattr(lot, name) + move.credits
+    if move.from_account in LOT_BUCKETS:
+        changes[move.from_account] = getattr(lot, move.from_account) - move.credits
+    if move.to_account in LOT_BUCKETS:
+        changes[move.to_account] = getattr(lot, move.to_account) + move.credits
     moved = lot._replace(**changes) if changes else lot
     assert min(moved.available, moved.held, moved.frozen, moved.reserved) >= 0, "I3: lot bucket"
     assert moved.remaining <= moved.credits, "a lot never holds more than came in"
     return moved
 
 
-def _moved_wallet(wallet: WalletState, sums: dict[tuple[Account, Account], int]) -> WalletState:
-    change: dict[str, Any] = {}
+def _moved_wallet(
+    wallet: WalletState, sums: dict[tuple[Account, Account], int], lots: tuple[LotState, ...]
+) -> WalletState:
+    change: dict[Account, int] = {}
     for (source, target), credits in sums.items():
-        if (name := _FIELDS.get(source)) is not None:
-            change[name] = change.get(name, getattr(wallet, name)) - credits
-        if (name := _FIELDS.get(target)) is not None:
-            change[name] = change.get(name, getattr(wallet, name)) + credits
-        # Credits in the account `debt` pay; the bucket says what is still owed.
-        if Account.DEBT in (source, target):
-            sign = 1 if source is Account.DEBT else -1
-            change["debt"] = change.get("debt", wallet.debt) + sign * credits
-    return wallet._replace(**change)
-
-
-def _lots_after(
-    lots: tuple[LotState, ...], touched: dict[str, LotState], *, added: bool
-) -> tuple[LotState, ...]:
-    if not added:
-        kept = (touched.get(lot.id, lot) for lot in lots)
-        return tuple(lot for lot in kept if lot.remaining)
-    known = {lot.id: lot for lot in lots} | touched
-    return tuple(sorted((lot for lot in known.values() if lot.remaining), key=burn_key))
+        change[source] = change.get(source, 0) - credits
+        change[target] = change.get(target, 0) + credits
+    return WalletState(
+        id=wallet.id,
+        agency_id=wallet.agency_id,
+        kind=wallet.kind,
+        available=wallet.available + change.get("available", 0),
+        held=wallet.held + change.get("held", 0),
+        frozen=wallet.frozen + change.get("frozen", 0),
+        reserved=wallet.reserved + change.get("reserved", 0),
+        # Credits that arrive in the account `debt` pay; the bucket says what is still owed.
+        debt=wallet.debt - change.get("debt", 0),
+        version=wallet.version + 1,
+        lots=lots,
+    )
 
 
 def _assert_sound(wallet: WalletState) -> None:
     """I2 and I3 for the wallet as it will be stored."""
-    assert wallet.available == sum(lot.available for lot in wallet.lots), "I2: available"
-    assert wallet.held == sum(lot.held for lot in wallet.lots), "I2: held"
-    assert wallet.frozen == sum(lot.frozen for lot in wallet.lots), "I2: frozen"
-    assert wallet.reserved == sum(lot.reserved for lot in wallet.lots), "I2: reserved"
-    assert min(wallet.available, wallet.held, wallet.frozen, wallet.reserved) >= 0, "I3: bucket"
+    available = held = frozen = reserved = 0
+    for lot in wallet.lots:
+        available += lot.available
+        held += lot.held
+        frozen += lot.frozen
+        reserved += lot.reserved
+    assert wallet.available == available, "I2: available"
+    assert wallet.held == held, "I2: held"
+    assert wallet.frozen == frozen, "I2: frozen"
+    assert wallet.reserved == reserved, "I2: reserved"
     assert wallet.debt >= 0, "I3: debt"
-    assert wallet.available == 0 or wallet.debt == 0, "I3: credits beside debt"
+    assert available == 0 or wallet.debt == 0, "I3: credits beside debt"
     assert wallet.total <= MAX_CREDITS, "a wallet's credits stay exact in JSON"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar, NamedTuple, Protocol, Self
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, NamedTuple, Protocol, Self
+
+import orjson
 
 from gateway.database import Connection
 from gateway.ledger.entries import Draft
@@ -30,17 +32,16 @@ class Receipt:
     credits: int
     replayed: bool = False
 
-    def to_outcome(self) -> dict[str, Any]:
-        """As stored with an idempotency key: plain JSON, without `replayed`."""
-        outcome = asdict(self)
-        del outcome["replayed"]
-        return outcome
+    def to_json(self) -> str:
+        """As stored with an idempotency key."""
+        return orjson.dumps(self).decode()
 
     @classmethod
-    def from_outcome(cls, outcome: Mapping[str, Any]) -> Self:
+    def from_json(cls, text: str) -> Self:
         """The stored answer again, marked as replayed."""
-        stored = {**outcome, "transaction_ids": tuple(outcome["transaction_ids"])}
-        return cls(**stored, replayed=True)
+        stored = orjson.loads(text)
+        stored["transaction_ids"] = tuple(stored["transaction_ids"])
+        return cls(**{**stored, "replayed": True})
 
     @classmethod
     def of(cls, own: Sequence[Draft]) -> Self:

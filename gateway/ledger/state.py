@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 
 class WalletKind(StrEnum):
@@ -38,24 +38,15 @@ class TransactionKind(StrEnum):
     POOL_OUT = "POOL_OUT"
 
 
-class Account(StrEnum):
-    """Both sides of a posting: the wallet's buckets, then the accounts outside of it."""
+Account = Literal[
+    "available", "held", "frozen", "reserved", "debt",
+    "issued_paid", "issued_free", "pool", "consumed", "expired", "clawed_back", "adjusted",
+]  # fmt: skip
+"""Both sides of a posting: the wallet's buckets (first line), the accounts outside of it.
 
-    AVAILABLE = "available"
-    HELD = "held"
-    FROZEN = "frozen"
-    RESERVED = "reserved"
-    DEBT = "debt"
-    ISSUED_PAID = "issued_paid"
-    ISSUED_FREE = "issued_free"
-    POOL = "pool"
-    CONSUMED = "consumed"
-    EXPIRED = "expired"
-    CLAWED_BACK = "clawed_back"
-    ADJUSTED = "adjusted"
+Plain text, not an enum: the fold looks accounts up by the hundred thousand."""
 
-
-LOT_BUCKETS: Final = (Account.AVAILABLE, Account.HELD, Account.FROZEN, Account.RESERVED)
+LOT_BUCKETS: Final = ("available", "held", "frozen", "reserved")
 """Buckets in which a lot's credits can lie; `debt` belongs to a wallet and to no lot."""
 
 

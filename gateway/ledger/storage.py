@@ -65,6 +65,8 @@ async def is_stored(database: Database, sealed: Sealed) -> bool:
 
 async def write(database: Database, plan: Plan, *, now: datetime) -> None:
     """Store everything the plan says, in one statement. Raises WrittenMeanwhileError."""
+    if not plan.sealed and not plan.keys:
+        return
     made = {new.lot.id for sealed in plan.sealed for new in sealed.draft.new_lots}
     wallets = _wallet_rows(plan.sealed, now)
     lots = [
@@ -72,7 +74,7 @@ async def write(database: Database, plan: Plan, *, now: datetime) -> None:
         for draft, lot in plan.lots.values()
         if lot.id not in made
     ]
-    tables: tuple[Sequence[tuple[Any, ...]], ...] = (
+    arrays: tuple[Sequence[tuple[Any, ...]], ...] = (
         wallets,
         lots,
         [
@@ -86,11 +88,6 @@ async def write(database: Database, plan: Plan, *, now: datetime) -> None:
         [_event_row(sealed, now) for sealed in plan.sealed],
         _key_rows(plan, now),
     )
-    arrays = [
-        column
-        for rows, columns in zip(tables, statements.TABLES, strict=True)
-        for column in _columns(rows, len(columns))
-    ]
     try:
         done = await database.fetchrow(statements.WRITE, *arrays)
     except asyncpg.UniqueViolationError as error:
@@ -136,7 +133,7 @@ def _wallet(row: asyncpg.Record, lots: list[LotState]) -> WalletState:
 
 def _known_key(row: asyncpg.Record) -> KnownKey:
     outcome = row["outcome"]
-    receipt = None if outcome is None else Receipt.from_outcome(orjson.loads(outcome))
+    receipt = None if outcome is None else Receipt.from_json(outcome)
     return KnownKey(row["request_hash"], receipt)
 
 
@@ -211,7 +208,7 @@ def _event_row(sealed: Sealed, now: datetime) -> tuple[Any, ...]:
         "created_at": facts.created_at,
     }
     text = orjson.dumps(payload).decode()
-    return facts.agency_id, "wallet", facts.wallet_id, facts.version, facts.kind, text, now
+    return facts.agency_id, facts.wallet_id, facts.version, facts.kind, text, now
 
 
 def _key_rows(plan: Plan, now: datetime) -> list[tuple[Any, ...]]:
@@ -221,7 +218,7 @@ def _key_rows(plan: Plan, now: datetime) -> list[tuple[Any, ...]]:
             *key.name,
             key.request_hash,
             receipt.transaction_ids[0] if receipt.transaction_ids else receipt.wallet_id,
-            orjson.dumps(receipt.to_outcome()).decode(),
+            receipt.to_json(),
             now,
         )
         for key, receipt in sorted(plan.keys, key=lambda entry: entry[0].name)

@@ -71,7 +71,7 @@ class UnitOfWork:
         raise AssertionError("the last pause is None")
 
     async def _attempt(self) -> list[Answer]:
-        plan: Plan | None = None
+        committing: Plan | None = None
         try:
             async with transaction() as connection:
                 async with connection.acquire_connection() as database:
@@ -79,29 +79,35 @@ class UnitOfWork:
                     # Under the locks the earlier attempt has ended, one way or the other.
                     if earlier := await self._settled(database):
                         return earlier.answers
-                    known = await storage.read_known(database, self._wishes, locked)
-                    now = self._clock()
-                    planned = decide_all(self._wishes, known, now=now)
-                    if planned.sealed or planned.keys:
-                        await storage.write(database, planned, now=now)
-                await _apply_riders(connection, planned)
-                plan = planned
+                    plan = await self._decide_and_write(database, locked)
+                await _apply_riders(connection, plan)
+                committing = plan
         except BaseException:
-            self._in_doubt = plan or self._in_doubt
+            if committing is not None and committing.sealed:
+                self._in_doubt = committing
             raise
-        if planned.sealed:
+        if plan.sealed:
             self._tell()
-        return planned.answers
+        return plan.answers
 
     async def _settled(self, database: storage.Database) -> Plan | None:
-        doubtful, self._in_doubt = self._in_doubt, None
-        if doubtful is None or not doubtful.sealed:
+        if self._in_doubt is None:
             return None
         # One unit is stored whole or not at all, so one of its rows answers for all.
-        if await storage.is_stored(database, doubtful.sealed[0]):
+        stored = await storage.is_stored(database, self._in_doubt.sealed[0])
+        doubtful, self._in_doubt = self._in_doubt, None
+        if stored:
             self._tell()
-            return doubtful
-        return None
+        return doubtful if stored else None
+
+    async def _decide_and_write(
+        self, database: storage.Database, locked: Sequence[asyncpg.Record]
+    ) -> Plan:
+        known = await storage.read_known(database, self._wishes, locked)
+        now = self._clock()
+        plan = decide_all(self._wishes, known, now=now)
+        await storage.write(database, plan, now=now)
+        return plan
 
     def _tell(self) -> None:
         try:
