@@ -22,6 +22,7 @@ from gateway.agencies.sub_accounts import create_sub_account
 from gateway.agencies.wholesale import set_wholesale_price
 from gateway.auth.viewer import ROLE_SCOPES, Role, Viewer, ViewerKind
 from gateway.database import rows
+from gateway.ids import new_id
 from gateway.ledger.book import Book
 from gateway.live.bus import InProcessBus
 from gateway.pricing.packages import Visibility
@@ -137,6 +138,31 @@ class Office:
             for table in tables
             for entry in await rows(f"SELECT t::text AS line FROM {table} t ORDER BY 1")
         ]
+
+    async def add_purchase(
+        self,
+        client: SubAccount,
+        wallet: Wallet,
+        *,
+        status: str,
+        credits: int,
+        bonus: int,
+    ) -> str:
+        """A purchase row as it stands in the middle of a sale."""
+        id, now = new_id("purchase"), self.clock()
+        issued = credits + bonus
+        await rows(
+            "INSERT INTO purchases (id, agency_id, sub_account_id, wallet_id, status, credits, "
+            "bonus_credits, currency, currency_exponent, retail_unit, wholesale_unit, "
+            "floor_unit, net_minor, gross_minor, wholesale_total_minor, margin_minor, "
+            "stripe_account_id, actor, created_at, updated_at, expires_at, checked_at, "
+            "completed_at) VALUES ($1, $2, $3, $4, $5::text, $6, $7, 'USD', 2, $8, $9, $10, $11, "
+            "$11, $12, $11 - $12::bigint, 'acct_1', 'test', $13, $13, $13, $13, "
+            "CASE WHEN $5::text = 'COMPLETED' THEN $13::timestamptz END)",
+            *(id, client.agency_id, client.id, wallet.id, status, credits, bonus),
+            *(Decimal("0.25"), Decimal("0.12"), Decimal("0.1201"), issued * 25, issued * 12, now),
+        )
+        return id
 
     async def events(self, agency: Agency) -> list[str]:
         found = await rows(
