@@ -43,7 +43,9 @@ async def create_plan(rt: Runtime, *, name: str, white_label: bool) -> Plan:
 
 
 async def plans(_rt: Runtime, viewer: Viewer, ids: Sequence[str]) -> dict[str, Plan]:
-    """These plans; an agency's viewer sees the agency's own plan only."""
+    """These plans; an agency's viewer sees the agency's own plan only, a client's none."""
+    if not viewer.sees_agency_side:
+        return {}
     found = await rows(
         f"SELECT {_COLUMNS} FROM plans WHERE id = ANY($1) AND ($2::text IS NULL "
         "OR EXISTS (SELECT 1 FROM agencies a WHERE a.plan_id = plans.id AND a.id = $2))",

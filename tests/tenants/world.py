@@ -6,15 +6,18 @@ Owners of canaries: `shop-a` (what clients of agency a may see), `office-a` (age
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from hashlib import sha256
 from itertools import count
 from typing import Any, Final
 
 import asyncpg
 
+from gateway.auth.api_keys import secret_hash
 from gateway.ids import new_id
 from tests.contracts.rows import HASH, NOW, Row, correct_row, insert
 
@@ -27,6 +30,9 @@ OWNERS: Final = (
     "office-b",
     "client-b1",
 )
+OAUTH_ACTOR: Final = "owner-user"
+"""Subject of both agencies' owners, so that only the agency tells their states apart."""
+_LONG: Final = timedelta(days=36_500)
 _FIRST: Final = {owner: 7_000_000_001 + 10_000_000 * place for place, owner in enumerate(OWNERS)}
 
 
@@ -43,6 +49,7 @@ class Client:
     lot: str = ""
     transaction: str = ""
     api_key: str = ""
+    secret: str = ""
 
 
 @dataclass
@@ -56,9 +63,11 @@ class Tenant:
     package: str = ""
     hidden_package: str = ""
     api_key: str = ""
+    secret: str = ""
     pool_lot: str = ""
     pool_transaction: str = ""
     connection: str = ""
+    oauth_state: str = ""
     clients: list[Client] = field(default_factory=list)
 
 
@@ -142,7 +151,8 @@ async def _agency(builder: Builder, letter: str, *, clients: int) -> Tenant:
     await _stripe(builder, tenant, shop, office)
     await _packages(builder, tenant, shop, office)
     await _pool(builder, tenant, office)
-    tenant.api_key = await _api_key(builder, tenant, office, None)
+    tenant.secret = f"rbk_of-{office}"
+    tenant.api_key = await _api_key(builder, tenant, office, None, tenant.secret)
     for number in range(1, clients + 1):
         tenant.clients.append(await _client(builder, tenant, f"client-{letter}{number}"))
     return tenant
@@ -171,6 +181,7 @@ async def _prices(builder: Builder, tenant: Tenant, office: str) -> None:
 
 async def _stripe(builder: Builder, tenant: Tenant, shop: str, office: str) -> None:
     tenant.connection = builder.id(office, "connection")
+    tenant.oauth_state = builder.text(office, "oauth-state")
     await builder.add(
         "stripe_connections",
         id=tenant.connection,
@@ -194,8 +205,9 @@ async def _stripe(builder: Builder, tenant: Tenant, shop: str, office: str) -> N
         "stripe_oauth_states",
         id=new_id("oauth_state"),
         agency_id=tenant.agency,
-        state_hash=builder.hash(),
-        actor=builder.text(office, "oauth-actor"),
+        state_hash=sha256(tenant.oauth_state.encode()).digest(),
+        actor=OAUTH_ACTOR,
+        expires_at=NOW + _LONG,
     )
 
 
@@ -248,7 +260,14 @@ async def _pool(builder: Builder, tenant: Tenant, office: str) -> None:
     )  # fmt: skip
 
 
-async def _api_key(builder: Builder, tenant: Tenant, owner: str, sub_account: str | None) -> str:
+async def _api_key(
+    builder: Builder,
+    tenant: Tenant,
+    owner: str,
+    sub_account: str | None,
+    secret: str,
+    *scopes: str,
+) -> str:
     id = builder.id(owner, "api_key")
     await builder.add(
         "api_keys",
@@ -257,7 +276,9 @@ async def _api_key(builder: Builder, tenant: Tenant, owner: str, sub_account: st
         sub_account_id=sub_account,
         name=builder.text(owner, "key"),
         prefix=builder.text(owner, "key-prefix"),
-        secret_hash=builder.hash(),
+        secret_hash=secret_hash(secret),
+        scopes=json.dumps(scopes or ["MANAGE", "PURCHASE", "READ", "SPEND"]),
+        expires_at=NOW + _LONG,
         created_by=builder.text(owner, "key-maker"),
     )
     return id
@@ -300,7 +321,7 @@ async def _lot(
         currency="USD",
         retail_unit=Decimal("0.25"),
         wholesale_unit=Decimal("0.12"),
-        expires_at=NOW + timedelta(days=3650),
+        expires_at=NOW + _LONG,
         **changes,
     )
     builder.mark_number(owner, credits - 30)
@@ -339,7 +360,7 @@ async def _client(builder: Builder, tenant: Tenant, owner: str) -> Client:
         frozen=builder.number(owner),
         reserved=builder.number(owner),
         version=builder.number(owner),
-        next_expiry_at=NOW + timedelta(days=3650),
+        next_expiry_at=NOW + _LONG,
     )
     await builder.add(
         "retail_prices",
@@ -349,7 +370,11 @@ async def _client(builder: Builder, tenant: Tenant, owner: str) -> Client:
         price=Decimal(builder.mark(owner, f"0.26{_FIRST[owner] // 10_000_000 % 1000}1")),
         actor=builder.text(owner, "price-actor"),
     )
-    client.api_key = await _api_key(builder, tenant, owner, client.sub_account)
+    client.secret = f"rbk_of-{owner}"
+    client.api_key = await _api_key(builder, tenant, owner, client.sub_account, client.secret)
+    # May spend and sees nothing.
+    blind = f"{client.secret}-blind"
+    await _api_key(builder, tenant, owner, client.sub_account, blind, "SPEND")
     await _cards(builder, tenant, client)
     await _purchases(builder, tenant, client)
     await _ledger(builder, tenant, client)
@@ -401,9 +426,11 @@ async def _purchases(builder: Builder, tenant: Tenant, client: Client) -> None:
     await _purchase(
         builder, tenant, client, client.open_purchase, status="REQUIRES_ACTION", package_id=None,
         client_secret=builder.text(client.owner, "secret"),
-        next_action=(
-            '{"type": "redirect_to_url", "redirect_to_url": {"url": "https://example.com/'
-            f'{builder.text(client.owner, "action")}"}}}}'
+        next_action=json.dumps(
+            {
+                "type": "redirect_to_url",
+                "url": f"https://example.com/{builder.text(client.owner, 'action')}",
+            }
         ),
         last_error_reason="INSUFFICIENT_FUNDS",
         last_error_message=builder.text(client.owner, "error"),
