@@ -175,20 +175,20 @@ class Agency(Node):
         )
 
     @strawberry.field(
-        description="Changes of all its wallets, its pool's too, newest first. A client's viewer "
-        "finds its own."
+        description="Changes of all its wallets, its pool's too, last booked first. A client's "
+        "viewer finds its own."
     )
     async def transactions(
         self, info: Info, first: First = DEFAULT_FIRST, after: After = None
     ) -> Connection[Transaction]:
-        page = page_of(first, after, keys=2)
+        page = page_of(first, after, keys=1)
         request = PageRequest(self.record.id, page.after, page.limit)
         found = await info.context.loaders.load(agency_transaction_pages, request)
         return Connection.of(
             found or [],
             page,
             node=Transaction.from_row,
-            keys=lambda row: (row.created_at.isoformat(), row.id),
+            keys=lambda row: (row.id,),
         )
 
     @strawberry.field(

@@ -60,7 +60,9 @@ async def set_wholesale_price(
     now = rt.clock()
     since = _require_start(effective_at, now)
     if not is_unit_price(price):
-        raise InvalidInput("Give at most 6 decimal places, not negative.", field=("pricePerCredit",))
+        raise InvalidInput(
+            "Give at most 6 decimal places, not negative.", field=("pricePerCredit",)
+        )
     async with transaction() as connection:
         if (currency is None) == (agency_id is None):
             raise InvalidInput("Give either currency or agencyId.")

@@ -134,25 +134,24 @@ async def transaction_pages(
 async def agency_transaction_pages(
     _rt: Runtime, viewer: Viewer, requests: Sequence[PageRequest]
 ) -> dict[PageRequest, list[Transaction]]:
-    """Pages of all transactions of agencies, pools included, newest first; the sort keys are time
-    and id. A client's viewer finds only its own."""
-    scope = visible(viewer, first=5, agency="t.agency_id", sub_account="w.sub_account_id")
+    """Pages of all transactions of agencies, pools included, last booked first; the sort key is
+    the id, which rises with time and leads through the primary key. A client's viewer finds only
+    its own."""
+    scope = visible(viewer, first=4, agency="t.agency_id", sub_account="w.sub_account_id")
     found = await rows(
         f"""
-        SELECT q.place, page.* FROM
-            unnest($1::text[], $2::timestamptz[], $3::text[], $4::bigint[])
-            WITH ORDINALITY AS q(owner, after, after_id, size, place)
+        SELECT q.place, page.* FROM unnest($1::text[], $2::text[], $3::bigint[])
+            WITH ORDINALITY AS q(owner, after, size, place)
         CROSS JOIN LATERAL (
             SELECT {_COLUMNS} FROM ledger_transactions t {_OWNED}
             WHERE t.agency_id = q.owner AND {scope.sql}
-                AND (q.after IS NULL OR (t.created_at, t.id) < (q.after, q.after_id))
-            ORDER BY t.created_at DESC, t.id DESC LIMIT q.size
+                AND (q.after IS NULL OR t.id < q.after)
+            ORDER BY t.id DESC LIMIT q.size
         ) page
-        ORDER BY q.place, page.created_at DESC, page.id DESC
+        ORDER BY q.place, page.id DESC
         """,
         [request.owner_id for request in requests],
-        [_instant(request) for request in requests],
-        [request.after[1] if request.after else None for request in requests],
+        [request.after[0] if request.after else None for request in requests],
         [request.limit for request in requests],
         *scope.values,
     )
@@ -196,18 +195,6 @@ def _version(request: PageRequest) -> int | None:
     if not text.isdecimal() or len(text) > 18:
         raise BadUserInput("`after` is not a cursor of this list.")
     return int(text)
-
-
-def _instant(request: PageRequest) -> datetime | None:
-    if request.after is None:
-        return None
-    try:
-        instant = datetime.fromisoformat(request.after[0])
-    except ValueError:
-        raise BadUserInput("`after` is not a cursor of this list.") from None
-    if instant.tzinfo is None:
-        raise BadUserInput("`after` is not a cursor of this list.")
-    return instant
 
 
 def _transaction(row: Mapping[str, Any]) -> Transaction:

@@ -227,13 +227,10 @@ async def test_an_agency_sees_the_changes_of_all_its_wallets(
     first = await page(owner_of(agency.id))
     assert [one.credits for one in first] == [20, 10]
     last = first[-1]
-    rest = await page(owner_of(agency.id), (last.created_at.isoformat(), last.id))
+    rest = await page(owner_of(agency.id), (last.id,))
     assert [(one.credits, one.wallet_id) for one in rest] == [(500, pool.id)]
     assert [one.credits for one in await page(billing_of(client))] == [10]
     assert [one.credits for one in await page(billing_of(sibling))] == [20]
-    for after in (("now", "x"), ("2026-01-01T00:00:00", "x")):
-        with pytest.raises(BadUserInput):
-            await page(ADMIN, after)
 
 
 async def test_allocations_name_the_lots(office: Office, agency: Agency) -> None:
