@@ -125,6 +125,8 @@ async def test_oauth_connects_an_account_once(
             "redirect_uri": "https://agency.test/connected",
         }
     )
+    async with http.get(url) as page:
+        assert ACCOUNT in await page.text()
     async with http.post(url, data={"allow": "1"}, allow_redirects=False) as back:
         answer = parse_qs(urlsplit(back.headers["Location"]).query)
     assert answer["state"] == ["of-the-agency"]
@@ -164,10 +166,17 @@ async def test_a_disconnected_account_is_closed_to_the_platform(shop: Shop, box:
         await shop.client.raw_request_async("post", "/oauth/deauthorize", base="connect", **body)
 
 
-@pytest.mark.parametrize("key", ["sk_live_real", "pk_test_sandbox", "nonsense"])
-async def test_only_a_test_secret_key_opens_the_api(box: Sandbox, key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("sk_live_real", "a live key must never be sent"),
+        ("pk_test_sandbox", "publishable"),
+        ("nonsense", "Invalid API Key"),
+    ],
+)
+async def test_only_a_test_secret_key_opens_the_api(box: Sandbox, key: str, message: str) -> None:
     client = make_client(box.url, key)
-    with pytest.raises(stripe.AuthenticationError) as caught:
+    with pytest.raises(stripe.AuthenticationError, match=message) as caught:
         await client.v1.customers.create_async({"name": "Ada"})
     assert caught.value.http_status == 401
     await close_client(client)
