@@ -87,6 +87,7 @@ QUERIES: Final[dict[str, Operation]] = {
     "quotePurchase": _of(
         _READERS,
         {"walletId": "$wallet", "credits": 100},
+        {"walletId": "$wallet", "credits": 9_000_000_000_000},
         {"walletId": "$wallet", "packageId": "$package"},
     ),
 }  # fmt: skip
@@ -99,7 +100,7 @@ MUTATIONS: Final[dict[str, Operation]] = {
         {"agencyId": "$agency", "name": "New"},
         {"agencyId": "$agency", "planId": "$plan"},
     ),
-    "setWholesalePrice": _of(_PLATFORM, {"agencyId": "$agency", "price": "0.01"}),
+    "setWholesalePrice": _of(_PLATFORM, {"agencyId": "$agency", "pricePerCredit": "0.01"}),
     "startStripeOnboarding": _of(_OWNERS, {"agencyId": "$agency"}),
     "completeStripeOAuth": _of(_OWNERS, {"code": "ac_1", "state": "$oauth_state"}),
     "refreshStripeConnection": _of(_OWNERS, {"agencyId": "$agency"}),

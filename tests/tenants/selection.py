@@ -51,9 +51,11 @@ class Selections:
         }
 
     def everything(self, kind: GraphQLObjectType) -> str:
-        """The leaves of `kind`, and those of everything one edge away."""
+        """The leaves of `kind`, and those of everything one edge away, under an alias that ends
+        with the field's name: two kinds behind one field may not agree on theirs."""
         below = " ".join(
-            f"e{place}: {edge.opened} {self.leaves(edge.target)} {edge.closed}"
+            f"e{place}_{edge.opened.split()[0].split('(')[0]}: "
+            f"{edge.opened} {self.leaves(edge.target)} {edge.closed}"
             for place, edge in enumerate(self.edges(kind))
         )
         return f"{self.leaves(kind)} {below}"

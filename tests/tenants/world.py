@@ -143,7 +143,8 @@ async def _agency(builder: Builder, letter: str, *, clients: int) -> Tenant:
         id=tenant.agency,
         plan_id=tenant.plan,
         name=builder.text(shop, "agency"),
-        rebilling_enabled=True,
+        # Agency b is not open for sale: its readiness and its wallets have something to say.
+        rebilling_enabled=letter == "a",
         wallets_opened_at=NOW,
         quantity_max=builder.number(shop),
     )
@@ -152,6 +153,7 @@ async def _agency(builder: Builder, letter: str, *, clients: int) -> Tenant:
     await _packages(builder, tenant, shop, office)
     await _pool(builder, tenant, office)
     tenant.secret = f"rbk_of-{office}"
+    await _api_key(builder, tenant, office, None, f"{tenant.secret}-ended", revoked_at=NOW)
     tenant.api_key = await _api_key(builder, tenant, office, None, tenant.secret)
     for number in range(1, clients + 1):
         tenant.clients.append(await _client(builder, tenant, f"client-{letter}{number}"))
@@ -217,7 +219,8 @@ async def _packages(builder: Builder, tenant: Tenant, shop: str, office: str) ->
         (office, "HIDDEN", None),
         (office, "PUBLIC", NOW),
     ):
-        price_minor = builder.number(owner)
+        # A card can be charged with up to eight digits.
+        price_minor = builder.mark_number(owner, builder.number(owner) // 100 + len(visibility))
         id = builder.id(owner, "package")
         await builder.add(
             "credit_packages",
@@ -267,6 +270,7 @@ async def _api_key(
     sub_account: str | None,
     secret: str,
     *scopes: str,
+    **more: Any,
 ) -> str:
     id = builder.id(owner, "api_key")
     await builder.add(
@@ -280,6 +284,7 @@ async def _api_key(
         scopes=json.dumps(scopes or ["MANAGE", "PURCHASE", "READ", "SPEND"]),
         expires_at=NOW + _LONG,
         created_by=builder.text(owner, "key-maker"),
+        **more,
     )
     return id
 
@@ -421,6 +426,7 @@ async def _purchases(builder: Builder, tenant: Tenant, client: Client) -> None:
     client.open_purchase = builder.id(client.owner, "purchase")
     await _purchase(
         builder, tenant, client, client.purchase, status="COMPLETED", completed_at=NOW,
+        flag="LATE_SUCCESS",
         package_id=tenant.package, validity_days=3650,
     )  # fmt: skip
     await _purchase(
