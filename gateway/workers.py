@@ -11,6 +11,7 @@ import anyio
 import structlog
 
 from gateway.agencies.refresh import refresh_connection_by_account
+from gateway.inbox.catch_up import fetch_missed_events
 from gateway.inbox.subjects import Subject, SubjectKind
 from gateway.inbox.worker import work_off_inbox
 from gateway.purchases.card_setups import reconcile_card_setups
@@ -48,6 +49,7 @@ class Workers:
             for name, step in (
                 ("purchases", lambda: reconcile_purchases(rt)),
                 ("card_setups", lambda: reconcile_card_setups(rt)),
+                ("missed_events", lambda: fetch_missed_events(rt.clock, rt.stripe)),
             ):
                 pause_s = min(_RECONCILE_PAUSE_S, rt.settings.reconcile_after_s)
                 tasks.start_soon(self._repeat, name, step, pause_s, asyncio.Event())

@@ -287,6 +287,7 @@ class Migration(migrations.Migration):
                 ('requirements_due', fields.JSONField(encoder=JSON_DUMPS, decoder=loads)),
                 ('disabled_reason', fields.TextField(null=True, unique=False)),
                 ('checked_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
+                ('events_read_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
                 ('created_at', fields.DatetimeField(auto_now=False, auto_now_add=False)),
                 ('disconnected_at', fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)),
             ],

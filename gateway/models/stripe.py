@@ -20,6 +20,7 @@ class StripeConnection(Model):
     requirements_due = columns.json()
     disabled_reason = columns.text(null=True)
     checked_at = columns.instant(null=True)
+    events_read_at = columns.instant(null=True)
     created_at = columns.instant()
     disconnected_at = columns.instant(null=True)
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Final
-
-import orjson
 
 from gateway.auth.scope import visible
 from gateway.auth.viewer import Viewer
 from gateway.database import Connection, row
 from gateway.errors import InvalidInput, NotFound
+from gateway.idempotency import request_hash
 from gateway.ids import is_id
 from gateway.pricing.quote import PackageOffer, Quote, quote_credits, quote_package
 from gateway.pricing.terms import sub_account_terms
@@ -47,11 +45,10 @@ class Wish:
 
     @property
     def request_hash(self) -> bytes:
-        """SHA-256 of everything but the key: the same key with another wish is a mistake."""
-        facts = {**asdict(self), "idempotency_key": None}
-        if self.expected_total is not None:
-            facts["expected_total"] = str(self.expected_total.normalize())
-        return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).digest()
+        """Of everything but the key: the same key with another wish is a mistake."""
+        total = self.expected_total
+        shown = None if total is None else str(total.normalize())
+        return request_hash({**asdict(self), "idempotency_key": None, "expected_total": shown})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from gateway.stripe_connect.errors import BadWebhook
+from gateway.stripe_connect.events import read_event
 from gateway.stripe_connect.values import WebhookEvent
 
 TOLERANCE_S: Final = 300
@@ -35,7 +36,7 @@ def verify(
     _check_signature(raw, timestamp, signatures, secrets)
     if abs(now.timestamp() - int(timestamp)) > tolerance_s:
         raise BadWebhook("The signature's time is too far from now.")
-    event = _event(_body(raw))
+    event = read_event(_body(raw))
     if event.livemode != livemode:
         raise BadWebhook("The event belongs to the other mode (test or live).")
     return event
@@ -75,30 +76,3 @@ def _body(raw: bytes) -> dict[str, Any]:
     if not isinstance(body, dict) or body.get("object") != "event":
         raise BadWebhook("The body is not an event.")
     return body
-
-
-def _event(body: dict[str, Any]) -> WebhookEvent:
-    data = body.get("data")
-    subject = data.get("object") if isinstance(data, dict) else None
-    account = body.get("account")
-    if (
-        not _is_name(body.get("id"))
-        or not _is_name(body.get("type"))
-        or not isinstance(body.get("livemode"), bool)
-        or not isinstance(subject, dict)
-        or not (account is None or _is_name(account))
-    ):
-        raise BadWebhook("The event lacks a field or has one of another type.")
-    found = subject.get("id")
-    return WebhookEvent(
-        id=body["id"],
-        type=body["type"],
-        account=account,
-        livemode=body["livemode"],
-        object_id=found if _is_name(found) else None,
-        payload=body,
-    )
-
-
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= 255 and "\x00" not in value
