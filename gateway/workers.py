@@ -11,9 +11,11 @@ import anyio
 import structlog
 
 from gateway.agencies.refresh import refresh_connection_by_account
+from gateway.database import rows
 from gateway.inbox.catch_up import fetch_missed_events
 from gateway.inbox.subjects import Subject, SubjectKind
 from gateway.inbox.worker import work_off_inbox
+from gateway.ledger.commands import Expire
 from gateway.purchases.card_setups import reconcile_card_setups
 from gateway.purchases.reconcile import reconcile_purchases
 from gateway.purchases.stripe_events import settle_detached, settle_payment, settle_setup
@@ -25,6 +27,11 @@ log = structlog.get_logger(__name__)
 _INBOX_PAUSE_S: Final = 0.5
 _RECONCILE_PAUSE_S: Final = 5.0
 _LONGEST_PAUSE_S: Final = 30.0
+
+_DUE_WALLETS: Final = """
+    SELECT agency_id, id AS wallet_id FROM wallets
+    WHERE next_expiry_at <= $1 ORDER BY next_expiry_at LIMIT 500
+"""
 
 Step = Callable[[], Awaitable[int]]
 """One round of work; answers how much there was."""
@@ -49,6 +56,7 @@ class Workers:
             for name, step in (
                 ("purchases", lambda: reconcile_purchases(rt)),
                 ("card_setups", lambda: reconcile_card_setups(rt)),
+                ("expiries", lambda: book_due_expiries(rt)),
                 ("missed_events", lambda: fetch_missed_events(rt.clock, rt.stripe)),
             ):
                 pause_s = min(_RECONCILE_PAUSE_S, rt.settings.reconcile_after_s)
@@ -83,3 +91,11 @@ class Workers:
                 wait_s = min(max(2 * wait_s, pause_s), _LONGEST_PAUSE_S)
             with suppress(TimeoutError):
                 await asyncio.wait_for(nudged.wait(), timeout=wait_s)
+
+
+async def book_due_expiries(rt: Runtime) -> int:
+    """Book the expiry of credits whose time has come, and answer in how many wallets. Balances
+    do not wait for it: credits past their expiry never count. Raises ConflictRetry."""
+    due = await rows(_DUE_WALLETS, rt.clock())
+    await asyncio.gather(*(rt.book.post(Expire(actor="system", **wallet)) for wallet in due))
+    return len(due)
