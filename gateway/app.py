@@ -190,7 +190,11 @@ async def serve_until_signal(server: Server) -> None:
 
 
 def _listening_socket(config: uvicorn.Config) -> socket.socket:
-    listening = socket.create_server((config.host, config.port), backlog=config.backlog)
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    # Named as TCP, or asyncio would leave Nagle's delay of 40 ms on every answer.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # A peer that stopped reading keeps its connection in the kernel; this bounds for how long.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
+    listening.bind((config.host, config.port))
     return listening

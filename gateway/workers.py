@@ -90,7 +90,8 @@ class Workers:
                 log.exception("worker_round_failed", worker=name)
                 wait_s = min(max(2 * wait_s, pause_s), _LONGEST_PAUSE_S)
             with suppress(TimeoutError):
-                await asyncio.wait_for(nudged.wait(), timeout=wait_s)
+                async with asyncio.timeout(wait_s):
+                    await nudged.wait()
 
 
 async def book_due_expiries(rt: Runtime) -> int:

@@ -6,6 +6,7 @@ and the next relay takes it."""
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 import orjson
@@ -65,10 +66,9 @@ class Relay:
         return len(found)
 
     async def _wait(self) -> None:
-        try:
-            await asyncio.wait_for(self._wanted.wait(), timeout=_IDLE_S)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_IDLE_S):
+                await self._wanted.wait()
         self._wanted.clear()
 
 

@@ -12,3 +12,7 @@ from gateway.stripe_connect.payments import Payments
 
 class StripeConnect(Accounts, Cards, Events, Payments):
     """One per process, made from the settings inside its event loop and closed there."""
+
+    async def ping(self) -> None:
+        """Read the platform's own balance, to see that Stripe is reached and takes the key."""
+        await self._transport.call("get", "/v1/balance")
