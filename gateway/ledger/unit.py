@@ -94,11 +94,11 @@ class UnitOfWork:
         if self._in_doubt is None:
             return None
         # One unit is stored whole or not at all, so one of its rows answers for all.
-        stored = await storage.is_stored(database, self._in_doubt.sealed[0])
-        doubtful, self._in_doubt = self._in_doubt, None
-        if stored:
+        if await storage.is_stored(database, self._in_doubt.sealed[0]):
             self._tell()
-        return doubtful if stored else None
+            return self._in_doubt
+        self._in_doubt = None
+        return None
 
     async def _decide_and_write(
         self, database: storage.Database, locked: Sequence[asyncpg.Record]

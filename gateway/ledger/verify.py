@@ -90,9 +90,7 @@ async def _transactions(
     # Every version of `after` itself was proven with the page before.
     cursor: tuple[Any, ...] = (*after, 2**63 - 1)
     while True:
-        page = await database.fetch(
-            statements.TRANSACTIONS, *cursor, *until, _TRANSACTIONS_AT_ONCE
-        )
+        page = await database.fetch(statements.TRANSACTIONS, *cursor, *until, _TRANSACTIONS_AT_ONCE)
         if not page:
             return
         names = [row["agency_id"] for row in page], [row["id"] for row in page]
