@@ -70,6 +70,9 @@ def mutation(
                 error = to_user_error(refusal, agency_side=viewer.sees_agency_side)
                 return payload(user_errors=[error])
 
-        return strawberry.mutation(resolver=guarded, description=description)
+        field = strawberry.mutation(resolver=guarded, description=description)
+        for argument in field.arguments:
+            argument.description = "What is wanted; its fields say how."
+        return field
 
     return wrap
