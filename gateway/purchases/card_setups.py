@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Self
@@ -61,7 +61,7 @@ class CardSetupRecord:
     stripe_account_id: str
     livemode: bool
     setup_intent_id: str | None
-    client_secret: str | None
+    client_secret: str | None = field(repr=False)
     status: CardSetupStatus
     make_default: bool
     created_at: datetime

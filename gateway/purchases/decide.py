@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ class Progress:
 
     status: PurchaseStatus
     payment_intent_id: str | None
-    client_secret: str | None
+    client_secret: str | None = field(repr=False)
     next_action: Mapping[str, Any] | None
     last_error_reason: str | None
     last_error_message: str | None

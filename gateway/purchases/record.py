@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -92,7 +92,7 @@ class PurchaseRecord:
     payment_method_id: str | None
     save_payment_method: bool
     payment_intent_id: str | None
-    client_secret: str | None
+    client_secret: str | None = field(repr=False)
     next_action: Mapping[str, Any] | None
     charge_id: str | None
     application_fee_id: str | None

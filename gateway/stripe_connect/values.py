@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -93,7 +93,7 @@ class Intent:
     currency: str
     application_fee_minor: int
     livemode: bool
-    client_secret: str | None
+    client_secret: str | None = field(repr=False)
     customer: str | None
     card: Card | None
     charge: Charge | None
@@ -110,7 +110,7 @@ class SetupIntent:
     account: str
     status: IntentStatus
     livemode: bool
-    client_secret: str | None
+    client_secret: str | None = field(repr=False)
     customer: str | None
     card: Card | None
     last_error: CardProblem | None
@@ -127,4 +127,4 @@ class WebhookEvent:
     account: str | None
     livemode: bool
     object_id: str | None
-    payload: Mapping[str, Any]
+    payload: Mapping[str, Any] = field(repr=False)
