@@ -31,6 +31,7 @@ class Axe:
 
     @classmethod
     async def apply(cls, connection: Connection, riders: Sequence[tuple[Self, Receipt]]) -> None:
+        assert riders, "never applied for nothing"
         if cls.blows:
             Axe.blows -= 1
             await rows("SELECT pg_terminate_backend(pg_backend_pid())", on=connection)
