@@ -32,7 +32,7 @@ _TEMPORARY_PATH: Final = re.compile(r"(?<![\w.$}\]-])/" + "tmp" + r"/\w")
 
 
 def _texts() -> dict[str, str]:
-    return {name_of(path): path.read_bytes().decode("utf-8") for path in tracked_files()}
+    return {name_of(path): path.read_bytes().decode("utf-8", "replace") for path in tracked_files()}
 
 
 def test_no_file_names_a_registry() -> None:
