@@ -96,6 +96,10 @@ class Settings(BaseSettings):
         default=None,
         description="ca_…, only for agencies that connect an existing account by OAuth.",
     )
+    stripe_oauth_return_url: str | None = Field(
+        default=None,
+        description="Page of your application that finishes OAuth with `completeStripeOAuth`.",
+    )
     stripe_webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(),
         description="Signing secrets of both webhook endpoints and of rolled ones, with commas.",

@@ -1,14 +1,16 @@
 """The second door to Stripe: an account that the agency has already. See Stripe, "OAuth reference".
 
 The `state` of the round trip is 256 random bits of which only the hash is kept. It works once, for
-ten minutes, and only for the agency and the person that it was made for (RFC 9700, section 4.7)."""
+ten minutes, and only for the agency and the person that it was made for: the page that Stripe leads
+back to proves nothing about who opened it, so that person finishes with `completeStripeOAuth`,
+signed in (RFC 9700, section 4.7)."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
 from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from gateway.agencies.connection import (
     ConnectionStatus,
@@ -21,7 +23,7 @@ from gateway.agencies.connection import (
 from gateway.agencies.onboarding import OnboardingLink, insert_connection, require_white_label
 from gateway.agencies.read import lock_agency
 from gateway.agencies.stripe_failures import stripe_can_refuse
-from gateway.auth.viewer import ROLE_SCOPES, Role, Viewer, ViewerKind
+from gateway.auth.viewer import Viewer
 from gateway.database import Connection, row, rows, transaction
 from gateway.errors import AlreadyExists, InvalidInput, InvalidState, PaymentUnavailable
 from gateway.ids import new_id
@@ -40,14 +42,9 @@ _INSERT: Final = """
 _USE: Final = """
     UPDATE stripe_oauth_states SET used_at = $2
     WHERE state_hash = $1 AND used_at IS NULL AND expires_at > $2
-        AND ($3::text IS NULL OR actor = $3) AND ($4::text IS NULL OR agency_id = $4)
-    RETURNING agency_id, actor
+        AND actor = $3 AND ($4::text IS NULL OR agency_id = $4)
+    RETURNING agency_id
 """
-
-
-class _Owner(NamedTuple):
-    agency_id: str
-    actor: str
 
 
 async def start_oauth(rt: Runtime, viewer: Viewer, *, agency_id: str) -> OnboardingLink:
@@ -71,9 +68,10 @@ async def start_oauth(rt: Runtime, viewer: Viewer, *, agency_id: str) -> Onboard
             now + _LIFE,
             on=connection,
         )
-    redirect_uri = f"{rt.settings.public_url.rstrip('/')}{CALLBACK_PATH}"
+    page = rt.settings.stripe_oauth_return_url
+    own_page = f"{rt.settings.public_url.rstrip('/')}{CALLBACK_PATH}"
     try:
-        url = rt.stripe.authorize_url(state=state, redirect_uri=redirect_uri)
+        url = rt.stripe.authorize_url(state=state, redirect_uri=page or own_page)
     except StripeRefused as refused:
         raise PaymentUnavailable(
             "Existing accounts cannot be connected here. Start without one."
@@ -87,31 +85,17 @@ async def complete_oauth(rt: Runtime, viewer: Viewer, *, code: str, state: str) 
     Raises InvalidInput (state or code unknown, used, too old, somebody else's), PlanNotEligible,
     InvalidState, AlreadyExists (another agency has this account), PaymentUnavailable. After: the
     account is the agency's connection, with the status that Stripe reports."""
-    owner = await _use(rt, state, actor=viewer.subject, agency_id=viewer.agency_id)
-    return await _connect(rt, viewer, owner.agency_id, code)
+    return await _connect(rt, viewer, await _use(rt, viewer, state), code)
 
 
-async def complete_oauth_by_state(rt: Runtime, *, code: str, state: str) -> StripeConnection:
-    """The same for Stripe's redirect, which carries no login: acts as whoever made `state`."""
-    owner = await _use(rt, state, actor=None, agency_id=None)
-    viewer = Viewer(
-        subject=owner.actor,
-        kind=ViewerKind.AGENCY,
-        role=Role.OWNER,
-        scopes=ROLE_SCOPES[Role.OWNER],
-        agency_id=owner.agency_id,
-    )
-    return await _connect(rt, viewer, owner.agency_id, code)
-
-
-async def _use(rt: Runtime, state: str, *, actor: str | None, agency_id: str | None) -> _Owner:
+async def _use(rt: Runtime, viewer: Viewer, state: str) -> str:
     # Committed before Stripe is called: a state works once even when the rest fails.
-    found = await row(_USE, _hash(state), rt.clock(), actor, agency_id)
+    found = await row(_USE, _hash(state), rt.clock(), viewer.subject, viewer.agency_id)
     if found is None:
         raise InvalidInput(
             "This return from Stripe is unknown, used or too old. Start again.", field=("state",)
         )
-    return _Owner(found["agency_id"], found["actor"])
+    return str(found["agency_id"])
 
 
 async def _connect(rt: Runtime, viewer: Viewer, agency_id: str, code: str) -> StripeConnection:

@@ -12,11 +12,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from gateway.agencies.connection import ConnectionStatus
-from gateway.agencies.oauth import CALLBACK_PATH, complete_oauth_by_state
+from gateway.agencies.oauth import CALLBACK_PATH
 from gateway.agencies.onboarding import REFRESH_PATH, RETURN_PATH
 from gateway.agencies.refresh import refresh_after_return
-from gateway.errors import Refusal
 from gateway.runtime import Runtime
 
 _PAGE: Final = """<!doctype html>
@@ -57,15 +55,12 @@ def stripe_return_routes(runtime: Runtime) -> list[Route]:
         query = request.query_params
         if "error" in query:
             return _page("Not connected", "The connection was not allowed. Nothing has changed.")
-        try:
-            connection = await complete_oauth_by_state(
-                runtime, code=query.get("code", ""), state=query.get("state", "")
-            )
-        except Refusal as refusal:
-            return _page("Not connected", refusal.message, status=400)
-        if connection.status is ConnectionStatus.ACTIVE:
-            return _page("Connected", "Your Stripe account can take payments now.")
-        return _page("Connected", "Stripe needs more from you; see your Stripe dashboard.")
+        # Whoever opens this page need not be who began: only a signed-in person can finish.
+        return _page(
+            "Almost connected",
+            "Finish in your dashboard. It calls completeStripeOAuth with what stands in this "
+            "page's address: code and state.",
+        )
 
     return [
         Route(RETURN_PATH, returned, methods=["GET"]),
@@ -74,6 +69,6 @@ def stripe_return_routes(runtime: Runtime) -> list[Route]:
     ]
 
 
-def _page(title: str, text: str, *, status: int = 200) -> HTMLResponse:
+def _page(title: str, text: str) -> HTMLResponse:
     body = _PAGE.format(title=html.escape(title), text=html.escape(text))
-    return HTMLResponse(body, status_code=status, headers=_HEADERS)
+    return HTMLResponse(body, headers=_HEADERS)

@@ -1,8 +1,6 @@
 """Everything the database itself must refuse. Hand-written, because the ORM drops CHECKs declared
 on new models, knows no composite keys, and cannot say "append-only"."""
 
-from typing import ClassVar
-
 from tortoise import migrations
 from tortoise.migrations import operations as ops
 
@@ -253,5 +251,5 @@ def _name(columns: str) -> str:
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("rebill", "0001_initial")]
-    operations: ClassVar = [ops.RunSQL(_statements())]
+    dependencies = [("rebill", "0001_initial")]  # noqa: RUF012 - the base class declares it so
+    operations = [ops.RunSQL(_statements())]  # noqa: RUF012

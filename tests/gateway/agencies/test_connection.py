@@ -15,7 +15,7 @@ from gateway.agencies.connection import (
     stripe_connections,
 )
 from gateway.agencies.manage import update_agency
-from gateway.agencies.oauth import complete_oauth, complete_oauth_by_state, start_oauth
+from gateway.agencies.oauth import complete_oauth, start_oauth
 from gateway.agencies.onboarding import start_onboarding
 from gateway.agencies.plans import create_plan
 from gateway.agencies.read import Agency, agencies
@@ -262,10 +262,11 @@ async def test_a_wrong_code_connects_nothing(office: Office) -> None:
 async def test_an_account_belongs_to_one_agency(office: Office) -> None:
     first, second = await office.agency(), await office.agency()
     account = await office.connected(first)
-    link = await start_oauth(office.rt, owner_of(second.id), agency_id=second.id)
+    owner = owner_of(second.id)
+    link = await start_oauth(office.rt, owner, agency_id=second.id)
     code = await allowed_at_stripe(office, link.url, account)
     with pytest.raises(AlreadyExists):
-        await complete_oauth_by_state(office.rt, code=code, state=state_of(link.url))
+        await complete_oauth(office.rt, owner, code=code, state=state_of(link.url))
     assert await stripe_connections(office.rt, ADMIN, [second.id]) == {}
     assert (await connection_of(office, first)).status is ConnectionStatus.ACTIVE
 
@@ -276,7 +277,7 @@ async def test_oauth_takes_the_place_of_an_unfinished_onboarding(office: Office)
     await start_onboarding(office.rt, owner, agency_id=agency.id)
     link = await start_oauth(office.rt, owner, agency_id=agency.id)
     code = await allowed_at_stripe(office, link.url)
-    await complete_oauth_by_state(office.rt, code=code, state=state_of(link.url))
+    await complete_oauth(office.rt, owner, code=code, state=state_of(link.url))
     found = await connection_history(owner, agency.id)
     assert [(one.door, one.status) for one in found] == [
         (Door.OAUTH, ConnectionStatus.ACTIVE),
