@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := tests/clients
 WORKERS ?= 2
+EVIDENCE ?= 100
 ARGS ?=
 
 # The checksums, not the times: a fresh checkout of the same lock files installs nothing.
@@ -83,9 +84,10 @@ lint: python ## formatting, style, types, import contracts
 bench: python ## changes per second of the ledger beside pgbench on the same server
 	@exec $(BIN)/python -m benchmarks.ledger $(ARGS)
 
-evidence: install ## the random and the crash tests, far longer than in `make test`
-	@exec env REBILL_NODE_CLIENTS_REQUIRED=1 $(BIN)/python -m pytest -q -n $(WORKERS) \
-	  --hypothesis-profile=evidence --timeout=3600 tests/properties tests/faults $(ARGS)
+evidence: install ## the random tests 100 times as long, the crash tests, and the benchmark
+	@export REBILL_NODE_CLIENTS_REQUIRED=1 REBILL_EVIDENCE=$(EVIDENCE)
+	$(BIN)/python -m benchmarks.ledger
+	exec $(BIN)/python -m pytest -q -n $(WORKERS) --timeout=7200 tests/properties tests/faults $(ARGS)
 
 schema: python ## print schema.graphql from the code
 	@printed=$$(mktemp); trap 'rm -f "$$printed"' EXIT
