@@ -90,4 +90,4 @@ class InProcessBus:
     @property
     def listener_count(self) -> int:
         """How many mailboxes are open now."""
-        return sum(len(listeners) for listeners in self._listeners.values())
+        return len(set().union(*self._listeners.values()))
