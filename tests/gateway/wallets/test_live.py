@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 
 from gateway.auth.viewer import ROLE_SCOPES, Role, Viewer, ViewerKind
-from gateway.wallets.live import wallet_updates
+from gateway.live.bus import InProcessBus
+from gateway.wallets.live import WalletUpdate, wallet_updates
 from tests.harness import harness
 from tests.shop import Shop, open_shop
 
@@ -38,7 +39,7 @@ async def test_a_reader_that_was_away_gets_one_message_with_the_newest_state(
         # More changes than the reader's mailbox holds, none of them read.
         for number in range(100):
             await shop.spend(1, key=f"s{number}")
-        seen = []
+        seen: list[WalletUpdate] = []
         while not seen or seen[-1].version < 101:
             seen.append(await anext(stream))
         await stream.aclose()
@@ -52,6 +53,7 @@ async def test_a_stream_that_is_left_leaves_nothing_behind(database_url: str) ->
     async with harness(database_url) as h:
         shop = await open_shop(h)
         bus = h.gateway.runtime.bus
+        assert isinstance(bus, InProcessBus)
         before = bus.listener_count
         stream = wallet_updates(
             h.gateway.runtime, member(shop), wallet_id=shop.wallet, after_version=None
