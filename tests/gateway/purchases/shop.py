@@ -21,6 +21,7 @@ from gateway.endpoints.stripe_webhook import PATH, stripe_webhook_routes
 from gateway.ids import new_id
 from gateway.ledger.book import Book
 from gateway.ledger.state import WalletKind
+from gateway.ledger.verify import verify
 from gateway.ledger.wallets import open_wallet
 from gateway.live.bus import InProcessBus
 from gateway.purchases.card_setups import read_and_settle, start_card_setup
@@ -230,11 +231,29 @@ async def open_shop(database_url: str, **settings: Any) -> AsyncIterator[Shop]:
         rt = _runtime(database_url, box, clock, **settings)
         try:
             async with aiohttp.ClientSession() as http:
-                yield await _open(rt, box, clock, http)
+                shop = await _open(rt, box, clock, http)
+                yield shop
+                await assert_sound(shop)
         finally:
             await rt.book.close()
             await rt.stripe.close()
         check_contract(box)
+
+
+async def assert_sound(shop: Shop) -> None:
+    """After any story: the ledger proves itself, and every completed purchase is exactly one paid
+    charge with its amount and fee, on the agency's account, with its credits issued."""
+    assert await verify() == []
+    done = await rows("SELECT * FROM purchases WHERE status = 'COMPLETED'")
+    charges = {charge["id"]: charge for charge in shop.paid_charges()}
+    assert len({purchase["charge_id"] for purchase in done}) == len(done)
+    for purchase in done:
+        charge = charges[purchase["charge_id"]]
+        assert charge["amount"] == purchase["gross_minor"]
+        assert charge["application_fee_amount"] == purchase["wholesale_total_minor"]
+    issued = await rows("SELECT sum(credits)::bigint AS n FROM ledger_lots")
+    sold = sum(purchase["credits"] + purchase["bonus_credits"] for purchase in done)
+    assert (issued[0]["n"] or 0) == sold
 
 
 def check_contract(box: Sandbox) -> None:
