@@ -7,12 +7,12 @@ its versions as long as all clocks agree. The order of record is the version, ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from functools import singledispatch
 from typing import NamedTuple
 
-from gateway.errors import DebtOutstanding, InsufficientCredits, InvalidInput, InvalidState
+from gateway.errors import DebtOutstanding, InvalidInput, InvalidState
 from gateway.ledger.commands import (
     Adjust,
     Command,
@@ -23,27 +23,18 @@ from gateway.ledger.commands import (
     Issue,
     Spend,
 )
-from gateway.ledger.entries import Draft, Move, NewLot, Note, record
-from gateway.ledger.state import (
-    Account,
-    LotKind,
-    LotState,
-    TransactionKind,
-    WalletKind,
-    WalletState,
-    burn_key,
+from gateway.ledger.entries import Draft, NewLot, Note, record
+from gateway.ledger.state import Account, LotKind, TransactionKind, WalletKind, WalletState
+from gateway.ledger.steps import (
+    NewId,
+    Surroundings,
+    burn,
+    check_credits,
+    check_texts,
+    credit,
+    expire_due,
+    new_lot,
 )
-from gateway.money import MAX_CREDITS
-
-NewId = Callable[[str], str]
-"""Noun → fresh id; passed in, so that a decision depends on its arguments alone."""
-
-
-class Surroundings(NamedTuple):
-    """What a decision takes from outside: the instant and where ids come from."""
-
-    now: datetime
-    new_id: NewId
 
 
 class Decision(NamedTuple):
@@ -65,13 +56,13 @@ def decide(
     expiries: list[Draft] = []
     current = dict(wallets)
     for wallet_id in command.wallet_ids():
-        due = _expire(current[wallet_id], around)
+        due = expire_due(current[wallet_id], around)
         expiries += due
         if due:
             current[wallet_id] = due[-1].after
     own = _decide(command, current, around)
     for draft in own:
-        _check_texts(draft.note)
+        check_texts(draft.note)
     if isinstance(command, Expire):
         return Decision(own=tuple(expiries), drafts=tuple(expiries))
     return Decision(own=own, drafts=(*expiries, *own))
@@ -107,11 +98,11 @@ def _(
         parts.append((LotKind.BONUS, command.bonus_credits, "issued_free"))
     lots = []
     for kind, credits, source in parts:
-        lot = _new_lot(kind, credits, around, command.expires_at)
+        lot = new_lot(kind, credits, around, command.expires_at)
         lot = lot._replace(purchase_id=command.purchase_id)
         lots.append(NewLot(lot, source, command.basis))
     note = Note(command.actor, "PURCHASE", command.purchase_id)
-    return (_credit(wallet, lots, TransactionKind.ISSUE, note, around),)
+    return (credit(wallet, lots, TransactionKind.ISSUE, note, around),)
 
 
 @_decide.register
@@ -124,10 +115,10 @@ def _(
     if command.pool_wallet_id is not None:
         raise InvalidInput("Only a grant from the pool names a pool.", field=("source",))
     kind = LotKind.PROMO if command.source is GrantSource.PROMO else LotKind.ALLOWANCE
-    lot = _new_lot(kind, command.credits, around, command.expires_at)
+    lot = new_lot(kind, command.credits, around, command.expires_at)
     note = Note(command.actor, command.source.value, reason=command.reason)
     lots = [NewLot(lot, "issued_free", None)]
-    return (_credit(wallet, lots, TransactionKind.GRANT, note, around),)
+    return (credit(wallet, lots, TransactionKind.GRANT, note, around),)
 
 
 def _grant_from_pool(
@@ -136,11 +127,11 @@ def _grant_from_pool(
     if command.pool_wallet_id is None:
         raise InvalidInput("A grant from the pool needs the agency's pool.", field=("source",))
     pool = _pool(wallets[command.pool_wallet_id])
-    lot = _new_lot(LotKind.POOL_GRANT, command.credits, around, command.expires_at)
+    lot = new_lot(LotKind.POOL_GRANT, command.credits, around, command.expires_at)
     taken, given = around.new_id("transaction"), around.new_id("transaction")
     down = record(
         pool,
-        _burn(pool, command.credits, "pool"),
+        burn(pool, command.credits, "pool"),
         id=taken,
         kind=TransactionKind.POOL_OUT,
         # Each side names the other, so that both are found from either.
@@ -149,7 +140,7 @@ def _grant_from_pool(
     )
     note = Note(command.actor, "TRANSACTION", taken, reason=command.reason)
     lots = [NewLot(lot, "pool", None)]
-    return _credit(client, lots, TransactionKind.GRANT, note, around, id=given), down
+    return credit(client, lots, TransactionKind.GRANT, note, around, id=given), down
 
 
 @_decide.register
@@ -157,10 +148,10 @@ def _(
     command: FundPool, wallets: Mapping[str, WalletState], around: Surroundings
 ) -> tuple[Draft, ...]:
     pool = _pool(wallets[command.wallet_id])
-    lot = _new_lot(LotKind.POOL_GRANT, command.credits, around, None)
+    lot = new_lot(LotKind.POOL_GRANT, command.credits, around, None)
     note = Note(command.actor, "PLATFORM", reason=command.reason)
     lots = [NewLot(lot, "issued_free", None)]
-    return (_credit(pool, lots, TransactionKind.POOL_IN, note, around),)
+    return (credit(pool, lots, TransactionKind.POOL_IN, note, around),)
 
 
 @_decide.register
@@ -168,12 +159,12 @@ def _(
     command: Spend, wallets: Mapping[str, WalletState], around: Surroundings
 ) -> tuple[Draft, ...]:
     wallet = _client(wallets[command.wallet_id])
-    _check_credits(command.credits)
+    check_credits(command.credits)
     if wallet.debt:
         raise DebtOutstanding(debt=wallet.debt)
     draft = record(
         wallet,
-        _burn(wallet, command.credits, "consumed"),
+        burn(wallet, command.credits, "consumed"),
         id=around.new_id("transaction"),
         kind=TransactionKind.SPEND,
         note=Note(command.actor, command.cause_kind, command.cause_id, command.reference),
@@ -191,119 +182,12 @@ def _(
         raise InvalidInput("An adjustment needs its reason in words.", field=("reason",))
     note = Note(command.actor, "ADJUSTMENT", reason=command.reason)
     if command.credits > 0:
-        lot = _new_lot(LotKind.ADJUSTMENT, command.credits, around, None)
+        lot = new_lot(LotKind.ADJUSTMENT, command.credits, around, None)
         lots = [NewLot(lot, "adjusted", None)]
-        return (_credit(wallet, lots, TransactionKind.ADJUST, note, around),)
-    moves = _burn(wallet, -command.credits, "adjusted")
+        return (credit(wallet, lots, TransactionKind.ADJUST, note, around),)
+    moves = burn(wallet, -command.credits, "adjusted")
     txn = around.new_id("transaction")
     return (record(wallet, moves, id=txn, kind=TransactionKind.ADJUST, note=note, at=around.now),)
-
-
-def _expire(wallet: WalletState, around: Surroundings) -> list[Draft]:
-    """One EXPIRE for each lot that is due, at its expiry instant, the soonest first."""
-    if all(lot.expires_at is None for lot in wallet.lots):
-        return []
-    due = [
-        (lot.expires_at, *burn_key(lot), lot)
-        for lot in wallet.lots
-        if lot.available and lot.expires_at is not None and lot.expires_at <= around.now
-    ]
-    drafts: list[Draft] = []
-    for instant, *_, lot in sorted(due):
-        # What is held or frozen stays with its lot, and expires when it is given back.
-        move = Move(lot.id, "available", "expired", lot.available)
-        draft = record(
-            wallet,
-            [move],
-            id=around.new_id("transaction"),
-            kind=TransactionKind.EXPIRE,
-            note=Note("system", "LOT", lot.id),
-            at=instant,
-        )
-        drafts.append(draft)
-        wallet = draft.after
-    return drafts
-
-
-def _credit(
-    wallet: WalletState,
-    lots: Sequence[NewLot],
-    kind: TransactionKind,
-    note: Note,
-    around: Surroundings,
-    *,
-    id: str | None = None,
-) -> Draft:
-    """New lots come in and pay what is owed first, in burn order; the rest becomes available."""
-    if wallet.total + sum(new.lot.credits for new in lots) > MAX_CREDITS:
-        raise InvalidInput(
-            f"The wallet would hold more than {MAX_CREDITS} credits.", field=("credits",)
-        )
-    owed, moves = wallet.debt, []
-    for lot, source, _ in sorted(lots, key=lambda new: burn_key(new.lot)):
-        pays = min(owed, lot.credits)
-        owed -= pays
-        if pays:
-            moves.append(Move(lot.id, source, "debt", pays))
-        if lot.credits > pays:
-            moves.append(Move(lot.id, source, "available", lot.credits - pays))
-    txn = id or around.new_id("transaction")
-    return record(wallet, moves, id=txn, kind=kind, note=note, at=around.now, new_lots=tuple(lots))
-
-
-def _burn(wallet: WalletState, credits: int, target: Account) -> list[Move]:
-    """Take `credits` from the wallet's lots in burn order. Raises InsufficientCredits."""
-    _check_credits(credits)
-    if wallet.available < credits:
-        raise InsufficientCredits(required=credits, available=wallet.available)
-    moves = []
-    for lot in wallet.lots:
-        taken = min(lot.available, credits)
-        if taken:
-            moves.append(Move(lot.id, "available", target, taken))
-            credits -= taken
-        if not credits:
-            break
-    assert credits == 0, "I2: the lots hold what the wallet says"
-    return moves
-
-
-def _new_lot(
-    kind: LotKind, credits: int, around: Surroundings, expires_at: datetime | None
-) -> LotState:
-    _check_credits(credits)
-    if expires_at is not None and expires_at <= around.now:
-        raise InvalidInput("Credits must expire in the future.", field=("expiresAt",))
-    return LotState(
-        id=around.new_id("lot"),
-        kind=kind,
-        credits=credits,
-        available=0,
-        held=0,
-        frozen=0,
-        reserved=0,
-        purchase_id=None,
-        effective_at=around.now,
-        expires_at=expires_at,
-    )
-
-
-def _check_credits(credits: int) -> None:
-    if not 1 <= credits <= MAX_CREDITS:
-        raise InvalidInput(
-            f"Credits are whole numbers from 1 to {MAX_CREDITS}.", field=("credits",)
-        )
-
-
-def _check_texts(note: Note) -> None:
-    for text in note:
-        if text is not None and ("\0" in text or not (text.isascii() or _is_utf8(text))):
-            raise InvalidInput("A text holds a character that cannot be stored.")
-
-
-def _is_utf8(text: str) -> bool:
-    """False for lone surrogates, which JSON can smuggle into a string."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _client(wallet: WalletState) -> WalletState:
