@@ -12,7 +12,6 @@ from typing import Final
 
 import structlog
 import uvicorn
-from resolvers.root import schema
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
@@ -33,6 +32,7 @@ from gateway.runtime import Runtime
 from gateway.settings import Settings
 from gateway.stripe_connect.client import StripeConnect
 from gateway.workers import Workers
+from resolvers.root import schema
 from schema.context import Context
 
 _log = structlog.get_logger(__name__)

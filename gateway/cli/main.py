@@ -13,7 +13,6 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 import uvloop
-from resolvers.root import schema
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -35,6 +34,7 @@ from gateway.ledger.verify import verify
 from gateway.local_postgres import LocalPostgresError
 from gateway.logs import configure_logs
 from gateway.settings import Settings, SettingsError, load_settings
+from resolvers.root import schema
 from schema.printing import printed
 
 T = TypeVar("T")

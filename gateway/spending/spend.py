@@ -8,9 +8,9 @@ from gateway.auth.scope import visible
 from gateway.auth.viewer import Viewer
 from gateway.database import row
 from gateway.errors import InvalidInput, NotFound, WalletBlocked
-from gateway.ledger.receipts import Idempotency, Receipt
-from gateway.ledger.commands import Spend
 from gateway.idempotency import request_hash
+from gateway.ledger.commands import Spend
+from gateway.ledger.receipts import Idempotency, Receipt
 from gateway.runtime import Runtime
 
 _LONGEST_REFERENCE: Final = 200

@@ -16,6 +16,7 @@ from gateway.ledger.entries import Draft
 from gateway.ledger.plan import Known, Plan, Wish, decide_all
 from gateway.ledger.proof import StoredTransaction, StoredWallet, WalletProof
 from gateway.ledger.state import WalletKind, WalletState
+from tests.effort import examples
 from tests.gateway.ledger.ground import BASIS, NOON
 from tests.properties import reference
 
@@ -34,7 +35,7 @@ STEPS = st.lists(
 Step = tuple[str, int, int, int]
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=examples(300), deadline=None, database=None)
 @given(debt=st.integers(0, 60), steps=STEPS)
 def test_decisions_agree_with_the_reference(debt: int, steps: list[Step]) -> None:
     wallet, model, now = WALLET._replace(debt=debt), reference.Wallet(debt=debt), NOON
@@ -70,7 +71,7 @@ def test_decisions_agree_with_the_reference(debt: int, steps: list[Step]) -> Non
             ]
 
 
-@settings(max_examples=100, deadline=None, database=None)
+@settings(max_examples=examples(100), deadline=None, database=None)
 @given(steps=STEPS)
 def test_what_a_unit_of_work_writes_proves_itself(steps: list[Step]) -> None:
     wishes = [Wish(_command(what, n, extra), None, None) for what, n, extra, _ in steps]

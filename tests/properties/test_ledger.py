@@ -19,6 +19,7 @@ from gateway.ledger.book import Book
 from gateway.ledger.commands import Adjust, Command, Expire
 from gateway.ledger.receipts import Receipt
 from gateway.ledger.verify import verify
+from tests.effort import examples
 from tests.gateway.ledger.ground import NOON, lay_ground
 from tests.properties import reference
 
@@ -210,7 +211,7 @@ def test_random_histories_agree_with_the_reference(database_url: str) -> None:
             run_state_machine_as_test(
                 Agency,
                 settings=settings(
-                    max_examples=40,
+                    max_examples=examples(40),
                     stateful_step_count=25,
                     deadline=None,
                     database=None,
