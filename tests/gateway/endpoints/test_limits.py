@@ -165,7 +165,8 @@ async def test_a_document_that_is_exponential_in_its_fragments_is_answered_at_on
     assert error["message"] == (
         "The document passes the limit fields: more than a million, and 500 are allowed."
     )
-    assert taken_s < 0.25
+    # Read out in full it would take hours; the margin is for a machine with other things to do.
+    assert taken_s < 2
 
 
 @pytest.mark.parametrize(
