@@ -58,7 +58,7 @@ class CreateApiKeyInput:
     sub_account_id: strawberry.ID | None = strawberry.field(
         default=None, description="Bind it to this client; null for the whole agency."
     )
-    name: str = strawberry.field(description="What it is for, 1 to 100 characters.")
+    name: str = strawberry.field(description="What it is for, 1 to 200 characters.")
     scopes: list[Scope] = strawberry.field(description="What it may do; at least one.")
     expires_at: datetime | None = strawberry.field(
         default=None, description="When it ends by itself; null: only by revocation."

@@ -11,7 +11,7 @@ class SpendCreditsInput:
     wallet_id: strawberry.ID = strawberry.field(description="Whose credits.")
     credits: Credits = strawberry.field(description="How many, at least 1.")
     reference: str = strawberry.field(
-        description="What they were used for, in your words, 1 to 200 characters."
+        description="What they were used for, in your words, 1 to 200 printable characters."
     )
     idempotency_key: str = strawberry.field(
         description="Your own name for this wish; the same key never spends twice."

@@ -9,13 +9,14 @@ from typing import Final
 
 import orjson
 
+from gateway.agencies.names import require_name
 from gateway.auth.api_keys import COLUMNS, KEY_PREFIX, ApiKey, api_key_from_row, secret_hash
 from gateway.auth.scope import visible
 from gateway.auth.viewer import Scope, Viewer
 from gateway.database import row, rows, transaction
 from gateway.errors import InvalidInput, NotFound
-from gateway.ids import new_id
-from gateway.outbox.events import record_agency_event
+from gateway.ids import is_id, new_id
+from gateway.outbox.events import ActivityKind, record_agency_event
 from gateway.runtime import Runtime
 
 _SHOWN: Final = 12
@@ -34,8 +35,7 @@ async def create_api_key(
     """Make a key of an agency, or of one of its sub-accounts. → (key, secret shown this once).
 
     Raises NotFound for an agency or sub-account that the viewer does not see, InvalidInput."""
-    if not name.strip() or len(name) > 100:
-        raise InvalidInput("Give the key a name of 1 to 100 characters.", field=("name",))
+    shown_name = require_name(name, field="name")
     if not scopes:
         raise InvalidInput("Give the key at least one scope.", field=("scopes",))
     if sub_account_id is not None and Scope.MANAGE in scopes:
@@ -51,7 +51,7 @@ async def create_api_key(
         new_id("api_key"),
         agency_id,
         sub_account_id,
-        name.strip(),
+        shown_name,
         secret[:_SHOWN],
         secret_hash(secret),
         orjson.dumps(sorted(set(scopes))).decode(),
@@ -66,6 +66,8 @@ async def create_api_key(
 async def revoke_api_key(viewer: Viewer, *, key_id: str, now: datetime) -> ApiKey:
     """End a key; again is the same. Raises NotFound. After: requests with it are refused, and its
     open streams end."""
+    if not is_id(key_id, "api_key"):
+        raise NotFound("API key", field=("apiKeyId",))
     condition = visible(viewer, first=3)
     async with transaction() as connection:
         found = await row(
@@ -81,7 +83,7 @@ async def revoke_api_key(viewer: Viewer, *, key_id: str, now: datetime) -> ApiKe
         await record_agency_event(
             connection,
             agency_id=found["agency_id"],
-            kind="ACCESS_CHANGED",
+            kind=ActivityKind.ACCESS_CHANGED,
             payload={"apiKeyId": key_id},
             now=now,
         )
@@ -115,13 +117,15 @@ async def api_keys(_rt: Runtime, viewer: Viewer, ids: Sequence[str]) -> dict[str
 
 async def _require_owner(viewer: Viewer, agency_id: str, sub_account_id: str | None) -> None:
     condition = visible(viewer, first=2, agency="id", sub_account=None)
-    if not await rows(
+    if not is_id(agency_id, "agency") or not await rows(
         f"SELECT 1 FROM agencies WHERE id = $1 AND {condition.sql}",
         agency_id,
         *condition.values,
     ):
         raise NotFound("agency", field=("agencyId",))
-    if sub_account_id is not None and not await rows(
+    if sub_account_id is None:
+        return
+    if not is_id(sub_account_id, "sub_account") or not await rows(
         "SELECT 1 FROM sub_accounts WHERE agency_id = $1 AND id = $2", agency_id, sub_account_id
     ):
         raise NotFound("sub-account", field=("subAccountId",))

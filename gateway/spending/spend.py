@@ -9,6 +9,7 @@ from gateway.auth.viewer import Viewer
 from gateway.database import row
 from gateway.errors import InvalidInput, NotFound, WalletBlocked
 from gateway.idempotency import request_hash
+from gateway.ids import is_id
 from gateway.ledger.commands import Spend
 from gateway.ledger.receipts import Idempotency, Receipt
 from gateway.runtime import Runtime
@@ -32,8 +33,11 @@ async def spend_credits(
     same again without another effect."""
     if credits < 1:
         raise InvalidInput("Spend at least 1 credit.", field=("credits",))
-    if not 1 <= len(reference) <= _LONGEST_REFERENCE:
-        raise InvalidInput("Give a reference of 1 to 200 characters.", field=("reference",))
+    if not 1 <= len(reference) <= _LONGEST_REFERENCE or not reference.isprintable():
+        raise InvalidInput(
+            f"Give a reference of 1 to {_LONGEST_REFERENCE} printable characters.",
+            field=("reference",),
+        )
     agency_id = await _spendable_agency(viewer, wallet_id)
     command = Spend(
         agency_id=agency_id,
@@ -55,6 +59,8 @@ async def spend_credits(
 
 async def _spendable_agency(viewer: Viewer, wallet_id: str) -> str:
     """The agency of a client's wallet that may spend. Raises NotFound, WalletBlocked."""
+    if not is_id(wallet_id, "wallet"):
+        raise NotFound("wallet", field=("walletId",))
     condition = visible(viewer, first=2, agency="w.agency_id", sub_account="w.sub_account_id")
     found = await row(
         "SELECT w.agency_id, s.status FROM wallets w "

@@ -85,6 +85,22 @@ async def test_a_suspended_client_cannot_spend_until_it_is_resumed(database_url:
         assert (await shop.spend(1, key="s"))["wallet"]["available"] == 9
 
 
+async def test_text_that_cannot_be_stored_is_refused_and_nothing_is_spent(
+    database_url: str,
+) -> None:
+    async with harness(database_url) as h:
+        shop = await open_shop(h)
+        await shop.buy(10, key="buy")
+        wish = {"walletId": shop.wallet, "credits": 1, "reference": "x", "idempotencyKey": "k"}
+        for field, code in (("reference", "INVALID_INPUT"), ("walletId", "NOT_FOUND")):
+            payload = await h.mutate(
+                shop.ids.service_key, "spendCredits", "wallet { id }", **{**wish, field: "a\x00b"}
+            )
+            (error,) = payload["userErrors"]
+            assert (error["code"], error["field"]) == (code, [field])
+        assert (await shop.spend(10, key="all"))["wallet"] == {"available": 0, "version": 2}
+
+
 @pytest.mark.parametrize("role", ["member", "billing", "owner"])
 async def test_people_do_not_spend(database_url: str, role: str) -> None:
     async with harness(database_url) as h:

@@ -143,16 +143,23 @@ async def test_another_agencys_key_cannot_be_seen_or_revoked(agencies: tuple[str
     assert await api_keys_of(stranger, agencies[0]) == []
     with pytest.raises(NotFound) as foreign:
         await revoke_api_key(stranger, key_id=key_id, now=NOW)
-    with pytest.raises(NotFound) as unknown:
-        await revoke_api_key(stranger, key_id=new_id("api_key"), now=NOW)
-    assert foreign.value.message == unknown.value.message
+    for unknown_id in (new_id("api_key"), "nonsense\x00"):
+        with pytest.raises(NotFound) as unknown:
+            await revoke_api_key(stranger, key_id=unknown_id, now=NOW)
+        assert foreign.value.message == unknown.value.message
     assert (await viewer_of_key(secret, lambda: NOW)).subject == key_id
 
 
 async def test_a_key_for_another_tenant_is_not_made(agencies: tuple[str, str]) -> None:
     theirs = await _sub_account(agencies[1])
     owner = _owner(agencies[0])
-    for agency, sub_account in ((agencies[1], None), (agencies[0], theirs), (agencies[1], theirs)):
+    for agency, sub_account in (
+        (agencies[1], None),
+        (agencies[0], theirs),
+        (agencies[1], theirs),
+        ("nonsense\x00", None),
+        (agencies[0], "nonsense\x00"),
+    ):
         with pytest.raises(NotFound):
             await create_api_key(
                 owner,
@@ -170,11 +177,12 @@ async def test_a_key_for_another_tenant_is_not_made(agencies: tuple[str, str]) -
     ("changes", "field"),
     [
         ({"name": "  "}, "name"),
-        ({"name": "n" * 101}, "name"),
+        ({"name": "n" * 201}, "name"),
+        ({"name": "a\x00b"}, "name"),
         ({"scopes": []}, "scopes"),
         ({"expires_at": NOW}, "expiresAt"),
     ],
-    ids=["no name", "long name", "no scope", "past"],
+    ids=["no name", "long name", "name with NUL", "no scope", "past"],
 )
 async def test_a_key_that_makes_no_sense_is_not_made(
     agencies: tuple[str, str], changes: dict[str, Any], field: str
