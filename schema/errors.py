@@ -12,7 +12,9 @@ from gateway import errors
 from gateway.errors import ErrorCode, Refusal
 from schema.enums import described
 from schema.money import Money
+from schema.purchase_states import DeclineReason
 from schema.scalars import Credits
+from schema.standing import BlockReason, ConnectionStatus
 
 described(
     ErrorCode,
@@ -70,7 +72,7 @@ class DebtOutstandingError(UserError):
 
 @strawberry.type(description="The wallet is blocked for this step.")
 class WalletBlockedError(UserError):
-    reasons: list[str] = strawberry.field(description="Names of the blocks that stand.")
+    reasons: list[BlockReason] = strawberry.field(description="The blocks that stand.")
 
 
 @strawberry.type(description="The agency's plan has no white-label wallets.")
@@ -80,7 +82,7 @@ class PlanNotEligibleError(UserError):
 
 @strawberry.type(description="The agency's Stripe account cannot take charges.")
 class StripeNotReadyError(UserError):
-    status: str = strawberry.field(description="Status of the Stripe connection.")
+    status: ConnectionStatus = strawberry.field(description="Where the agency stands.")
 
 
 @strawberry.type(description="The price leaves less than the minimum margin.")
@@ -111,7 +113,7 @@ class QuantityOutOfRangeError(UserError):
 
 @strawberry.type(description="The card's bank refused.")
 class CardDeclinedError(UserError):
-    reason: str = strawberry.field(description="Typed reason, as in `Purchase.lastError`.")
+    reason: DeclineReason = strawberry.field(description="Why, as in `Purchase.lastError`.")
     retryable: bool = strawberry.field(description="True when the same card may pass later.")
 
 
@@ -135,13 +137,13 @@ _BUILDERS: dict[type[Refusal], Callable[[Any, Shared], UserError]] = {
         **shared, debt=Credits(refusal.debt)
     ),
     errors.WalletBlocked: lambda refusal, shared: WalletBlockedError(
-        **shared, reasons=list(refusal.reasons)
+        **shared, reasons=[BlockReason(reason) for reason in refusal.reasons]
     ),
     errors.PlanNotEligible: lambda refusal, shared: PlanNotEligibleError(
         **shared, plan=refusal.plan
     ),
     errors.StripeNotReady: lambda refusal, shared: StripeNotReadyError(
-        **shared, status=refusal.status
+        **shared, status=ConnectionStatus(refusal.status)
     ),
     errors.BelowWholesale: lambda refusal, shared: BelowWholesaleError(
         **shared, floor=refusal.floor, offered=refusal.offered
@@ -159,7 +161,7 @@ _BUILDERS: dict[type[Refusal], Callable[[Any, Shared], UserError]] = {
         step=Credits(refusal.step),
     ),
     errors.CardDeclined: lambda refusal, shared: CardDeclinedError(
-        **shared, reason=refusal.reason, retryable=refusal.retryable
+        **shared, reason=DeclineReason(refusal.reason), retryable=refusal.retryable
     ),
 }
 

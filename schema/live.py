@@ -3,12 +3,28 @@ from typing import Self
 import strawberry
 
 from gateway.agencies.live import Activity
+from gateway.outbox.events import ActivityKind
 from gateway.wallets.live import WalletUpdate as WalletUpdateRecord
 from schema.context import Info
+from schema.enums import described
 from schema.purchases import Purchase
 from schema.scalars import Int64
 from schema.sub_accounts import SubAccount
 from schema.wallets import Wallet
+
+described(
+    ActivityKind,
+    "What changed at an agency.",
+    {
+        ActivityKind.PURCHASE_UPDATED: "A purchase began or moved on.",
+        ActivityKind.CONNECTION_UPDATED: "Its Stripe account.",
+        ActivityKind.WALLETS_OPENED: "Its clients got their wallets.",
+        ActivityKind.BLOCKS_UPDATED: "Prices, packages, plan, clients or the sale: what can be "
+        "bought may differ.",
+        ActivityKind.ACCESS_CHANGED: "An API key was ended.",
+        ActivityKind.MISSED: "You were too slow and missed some changes: read your lists again.",
+    },
+)
 
 
 @strawberry.type(description="The state of a wallet after one or more changes.")
@@ -35,10 +51,7 @@ class WalletUpdate:
 
 @strawberry.type(description="Something that changed at an agency.")
 class AgencyActivity:
-    kind: str = strawberry.field(
-        description="What changed: PURCHASE_UPDATED, CONNECTION_UPDATED, BLOCKS_UPDATED, "
-        "ACCESS_CHANGED, or MISSED when you were too slow and should read your lists again."
-    )
+    kind: ActivityKind = strawberry.field(description="What changed.")
     purchase_id: strawberry.Private[str | None]
     sub_account_id: strawberry.Private[str | None]
 

@@ -3,26 +3,15 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 
-from gateway.agencies.connection import ConnectionStatus, Door
+from gateway.agencies.connection import Door
 from gateway.agencies.connection import StripeConnection as StripeConnectionRecord
 from schema.enums import described
 from schema.errors import UserError
+from schema.standing import ConnectionStatus
 
 if TYPE_CHECKING:
     from schema.agencies import Agency
 
-described(
-    ConnectionStatus,
-    "Where an agency stands with Stripe. Only ACTIVE can sell.",
-    {
-        ConnectionStatus.NONE: "No account yet.",
-        ConnectionStatus.ONBOARDING: "The account exists; Stripe's forms are not finished.",
-        ConnectionStatus.ACTIVE: "The account can take card payments.",
-        ConnectionStatus.RESTRICTED: "It could, and Stripe asks for something now.",
-        ConnectionStatus.DISCONNECTED: "The account is not connected any more.",
-    },
-    name="StripeConnectionStatus",
-)
 described(
     Door,
     "How the account was connected.",

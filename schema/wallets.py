@@ -8,7 +8,7 @@ from gateway.pages import PageRequest
 from gateway.pricing.packages import packages_of_agencies
 from gateway.purchases.cards import cards_of_wallets
 from gateway.purchases.read import purchase_pages, sort_keys
-from gateway.wallets.blocks import Block, BlockReason
+from gateway.wallets.blocks import Block
 from gateway.wallets.lots import next_expiries, open_lot_pages
 from gateway.wallets.read import Wallet as WalletRecord
 from gateway.wallets.read import wallets
@@ -22,25 +22,13 @@ from schema.packages import CreditPackage
 from schema.payment_methods import PaymentMethod
 from schema.purchases import Purchase
 from schema.scalars import Credits, Int64
+from schema.standing import BlockReason
 from schema.transactions import CreditLot, Transaction
 
 if TYPE_CHECKING:
     from schema.agencies import Agency
     from schema.sub_accounts import SubAccount
 
-described(
-    BlockReason,
-    "Why something cannot be done with a wallet now.",
-    {
-        BlockReason.PLAN_NOT_ELIGIBLE: "The agency's plan has no white-label wallets.",
-        BlockReason.STRIPE_NOT_READY: "The agency's Stripe account cannot take charges.",
-        BlockReason.REBILLING_OFF: "The agency has switched the sale of credits off.",
-        BlockReason.WALLET_ACCESS_OFF: "The agency has switched buying off for this client.",
-        BlockReason.PRICE_UNAVAILABLE: "No sellable price stands for some or all items.",
-        BlockReason.SUB_ACCOUNT_SUSPENDED: "The client is suspended.",
-        BlockReason.DEBT: "Credits are owed; the next purchase pays them first.",
-    },
-)
 described(
     WalletKind,
     "Whose wallet it is.",

@@ -16,7 +16,7 @@ from gateway.auth.viewer import Viewer
 from gateway.database import Connection, row, rows
 from gateway.errors import NotFound
 from gateway.ids import is_id
-from gateway.outbox.events import record_agency_event
+from gateway.outbox.events import ActivityKind, record_agency_event
 from gateway.runtime import Runtime
 from gateway.stripe_connect.values import Account
 
@@ -202,7 +202,7 @@ async def _tell(connection: Connection, fresh: StripeConnection, now: datetime) 
     await record_agency_event(
         connection,
         agency_id=fresh.agency_id,
-        kind="CONNECTION_UPDATED",
+        kind=ActivityKind.CONNECTION_UPDATED,
         payload={"status": fresh.status.value},
         now=now,
     )

@@ -10,9 +10,9 @@ from gateway.auth.api_keys import key_has_ended
 from gateway.auth.viewer import Viewer
 from gateway.errors import AccessDenied
 from gateway.live.bus import Event
+from gateway.outbox.events import ActivityKind
 from gateway.runtime import Runtime
 
-MISSED: Final = "MISSED"
 _CAPACITY: Final = 256
 
 
@@ -21,7 +21,7 @@ class Activity:
     """kind: what changed; the ids name what to look at. MISSED: the reader was too slow and some
     changes were dropped, so it should read its lists again."""
 
-    kind: str
+    kind: ActivityKind
     purchase_id: str | None = None
     sub_account_id: str | None = None
 
@@ -41,14 +41,14 @@ async def agency_activity(
                 raise AccessDenied("Your access to this agency has ended.")
             if listener.overflowed:
                 listener.overflowed = False
-                yield Activity(kind=MISSED)
+                yield Activity(kind=ActivityKind.MISSED)
             for event in events:
                 yield _activity(event)
 
 
 def _activity(event: Event) -> Activity:
     return Activity(
-        kind=event.kind,
+        kind=ActivityKind(event.kind),
         purchase_id=event.payload.get("purchaseId"),
         sub_account_id=event.payload.get("subAccountId"),
     )

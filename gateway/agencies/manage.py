@@ -16,7 +16,7 @@ from gateway.ids import new_id
 from gateway.ledger.state import WalletKind
 from gateway.ledger.wallets import open_wallet
 from gateway.money import is_supported
-from gateway.outbox.events import record_agency_event
+from gateway.outbox.events import ActivityKind, record_agency_event
 from gateway.runtime import Runtime
 
 _NAME_TAKEN: Final = "An agency with this name exists already."
@@ -92,7 +92,11 @@ async def update_agency(
         if plan.id != agency.plan_id:
             await open_wallets_if_ready(connection, agency_id=agency.id, now=now)
             await record_agency_event(
-                connection, agency_id=agency.id, kind="BLOCKS_UPDATED", payload={}, now=now
+                connection,
+                agency_id=agency.id,
+                kind=ActivityKind.BLOCKS_UPDATED,
+                payload={},
+                now=now,
             )
     return agency_from_row(found)
 

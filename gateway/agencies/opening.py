@@ -8,7 +8,7 @@ from typing import Final
 from gateway.database import Connection, row, rows
 from gateway.ledger.state import WalletKind
 from gateway.ledger.wallets import open_wallet
-from gateway.outbox.events import record_agency_event
+from gateway.outbox.events import ActivityKind, record_agency_event
 
 _OPEN: Final = """
     UPDATE agencies a SET wallets_opened_at = $2
@@ -35,7 +35,7 @@ async def open_wallets_if_ready(connection: Connection, *, agency_id: str, now: 
             connection, agency_id=agency_id, sub_account_id=client["id"], now=now
         )
     await record_agency_event(
-        connection, agency_id=agency_id, kind="WALLETS_OPENED", payload={}, now=now
+        connection, agency_id=agency_id, kind=ActivityKind.WALLETS_OPENED, payload={}, now=now
     )
 
 

@@ -15,7 +15,7 @@ from gateway.database import Connection, row, transaction
 from gateway.errors import InvalidInput, NotFound
 from gateway.ids import is_id, new_id
 from gateway.money import MAX_CREDITS, Money, exponent
-from gateway.outbox.events import record_agency_event
+from gateway.outbox.events import ActivityKind, record_agency_event
 from gateway.pricing.floor import require_amount
 from gateway.pricing.packages import COLUMNS, CreditPackage, Visibility, package_from_row
 from gateway.pricing.quote import CHARGE_MAXIMUM_MINOR, quote_package
@@ -257,5 +257,5 @@ async def _require_room(connection: Connection, agency_id: str) -> None:
 
 async def _tell(connection: Connection, agency_id: str, now: datetime) -> None:
     await record_agency_event(
-        connection, agency_id=agency_id, kind="BLOCKS_UPDATED", payload={}, now=now
+        connection, agency_id=agency_id, kind=ActivityKind.BLOCKS_UPDATED, payload={}, now=now
     )

@@ -12,7 +12,7 @@ from gateway.database import Connection, row, rows, transaction
 from gateway.errors import BadUserInput, InvalidInput, NotFound
 from gateway.ids import is_id, new_id
 from gateway.money import MAX_CREDITS, is_unit_price
-from gateway.outbox.events import record_agency_event
+from gateway.outbox.events import ActivityKind, record_agency_event
 from gateway.pricing.floor import Terms, require_unit_price, required_floor
 from gateway.pricing.preview import Preview, StripeFeeEstimate, preview
 from gateway.pricing.terms import agency_terms
@@ -114,7 +114,7 @@ async def store_credit_price(
     )
     payload = {} if sub_account_id is None else {"subAccountId": sub_account_id}
     await record_agency_event(
-        connection, agency_id=agency_id, kind="BLOCKS_UPDATED", payload=payload, now=now
+        connection, agency_id=agency_id, kind=ActivityKind.BLOCKS_UPDATED, payload=payload, now=now
     )
 
 
@@ -140,7 +140,11 @@ async def set_quantity_rules(
             on=connection,
         )
         await record_agency_event(
-            connection, agency_id=agency.id, kind="BLOCKS_UPDATED", payload={}, now=rt.clock()
+            connection,
+            agency_id=agency.id,
+            kind=ActivityKind.BLOCKS_UPDATED,
+            payload={},
+            now=rt.clock(),
         )
     assert found is not None
     return agency_from_row(found)

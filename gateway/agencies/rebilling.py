@@ -9,7 +9,7 @@ from gateway.agencies.readiness import stripe_fix
 from gateway.auth.viewer import Viewer
 from gateway.database import Connection, row, transaction
 from gateway.errors import PriceUnavailable, StripeNotReady
-from gateway.outbox.events import record_agency_event
+from gateway.outbox.events import ActivityKind, record_agency_event
 from gateway.pricing.floor import require_unit_price
 from gateway.pricing.terms import agency_terms
 from gateway.runtime import Runtime
@@ -64,7 +64,11 @@ async def _switch(rt: Runtime, connection: Connection, agency: Agency, *, on: bo
         on=connection,
     )
     await record_agency_event(
-        connection, agency_id=agency.id, kind="BLOCKS_UPDATED", payload={}, now=rt.clock()
+        connection,
+        agency_id=agency.id,
+        kind=ActivityKind.BLOCKS_UPDATED,
+        payload={},
+        now=rt.clock(),
     )
     assert found is not None
     return agency_from_row(found)

@@ -15,7 +15,7 @@ from gateway.auth.viewer import Viewer
 from gateway.database import Connection, row, transaction
 from gateway.errors import AlreadyExists, NotFound
 from gateway.ids import is_id, new_id
-from gateway.outbox.events import record_agency_event
+from gateway.outbox.events import ActivityKind, record_agency_event
 from gateway.runtime import Runtime
 
 _ID_TAKEN: Final = "Another client of this agency has this external id."
@@ -155,7 +155,7 @@ async def _tell(connection: Connection, client: SubAccount, now: datetime) -> No
     await record_agency_event(
         connection,
         agency_id=client.agency_id,
-        kind="BLOCKS_UPDATED",
+        kind=ActivityKind.BLOCKS_UPDATED,
         payload={"subAccountId": client.id},
         now=now,
     )

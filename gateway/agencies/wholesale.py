@@ -13,7 +13,7 @@ from gateway.database import Connection, rows, transaction
 from gateway.errors import InvalidInput
 from gateway.ids import new_id
 from gateway.money import is_supported, is_unit_price
-from gateway.outbox.events import record_agency_event
+from gateway.outbox.events import ActivityKind, record_agency_event
 from gateway.pricing.floor import tidy
 from gateway.runtime import Runtime
 
@@ -88,7 +88,7 @@ async def _tell(connection: Connection, new: WholesalePrice, now: datetime) -> N
         concerned = [entry["id"] for entry in found]
     for agency_id in concerned:
         await record_agency_event(
-            connection, agency_id=agency_id, kind="BLOCKS_UPDATED", payload={}, now=now
+            connection, agency_id=agency_id, kind=ActivityKind.BLOCKS_UPDATED, payload={}, now=now
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 import orjson
@@ -16,11 +17,23 @@ _INSERT: Final = """
 """
 
 
+class ActivityKind(StrEnum):
+    """What changed at an agency. PURCHASE_UPDATED is stored with the purchase itself; MISSED is
+    never stored, it tells a reader who was too slow."""
+
+    PURCHASE_UPDATED = "PURCHASE_UPDATED"
+    CONNECTION_UPDATED = "CONNECTION_UPDATED"
+    WALLETS_OPENED = "WALLETS_OPENED"
+    BLOCKS_UPDATED = "BLOCKS_UPDATED"
+    ACCESS_CHANGED = "ACCESS_CHANGED"
+    MISSED = "MISSED"
+
+
 async def record_agency_event(
     connection: Connection,
     *,
     agency_id: str,
-    kind: str,
+    kind: ActivityKind,
     payload: Mapping[str, object],
     now: datetime,
 ) -> None:
@@ -28,5 +41,5 @@ async def record_agency_event(
 
     payload: ids and plain values only; readers look the objects up again with their own rights."""
     await connection.execute_query_dict(
-        _INSERT, [agency_id, kind, orjson.dumps(payload).decode(), now]
+        _INSERT, [agency_id, kind.value, orjson.dumps(payload).decode(), now]
     )

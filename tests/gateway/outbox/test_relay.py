@@ -11,7 +11,7 @@ from gateway.clock import system_clock
 from gateway.database import row, rows, transaction
 from gateway.ids import new_id
 from gateway.live.bus import Event, InProcessBus
-from gateway.outbox.events import record_agency_event
+from gateway.outbox.events import ActivityKind, record_agency_event
 from gateway.outbox.relay import Relay
 
 pytestmark = pytest.mark.anyio
@@ -34,7 +34,7 @@ async def record(agency: str, **payload: Any) -> None:
         await record_agency_event(
             connection,
             agency_id=agency,
-            kind="PURCHASE_UPDATED",
+            kind=ActivityKind.PURCHASE_UPDATED,
             payload=payload,
             now=system_clock(),
         )
@@ -61,7 +61,11 @@ async def test_what_was_rolled_back_is_never_published(database: str) -> None:
     with suppress(Undone):
         async with transaction() as connection:
             await record_agency_event(
-                connection, agency_id=agency, kind="X", payload={}, now=system_clock()
+                connection,
+                agency_id=agency,
+                kind=ActivityKind.BLOCKS_UPDATED,
+                payload={},
+                now=system_clock(),
             )
             raise Undone
     assert await Relay(bus, system_clock).publish_batch() == 0
