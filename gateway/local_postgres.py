@@ -81,11 +81,6 @@ def create_database(server: LocalPostgres, name: str, *, template: str = "templa
     _sql(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
 
 
-def drop_database(server: LocalPostgres, name: str) -> None:
-    """Remove a database and end the sessions in it."""
-    _sql(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-
-
 def _sql(server: LocalPostgres, statement: str) -> None:
     command = [str(_binaries() / "psql"), "-qXd", server.database_url("postgres")]
     done = subprocess.run(

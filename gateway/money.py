@@ -5,7 +5,7 @@ No float is ever involved. Rounding is half up, once, where a total is made."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, localcontext
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Final
 
 MAX_CREDITS: Final = 2**53 - 1
@@ -50,23 +50,11 @@ def exponent(currency: str) -> int:
 
 
 def total_minor(*, credits: int, unit: Decimal, currency: str) -> int:
-    """round_half_up(credits × unit), in minor units."""
+    """credits × unit in minor units, rounded half up."""
     with localcontext() as context:
         context.prec = 60
         exact = Decimal(credits) * unit.scaleb(exponent(currency))
         return int(exact.to_integral_value(rounding=ROUND_HALF_UP))
-
-
-def round_half_up(numerator: int, denominator: int) -> int:
-    """numerator ÷ denominator to the nearest integer, halves up. Both ≥ 0, denominator > 0."""
-    return (2 * numerator + denominator) // (2 * denominator)
-
-
-def part_minor(*, total: int, cumulative: int, whole: int, earlier: int) -> int:
-    """The next part of `total` when `cumulative` of `whole` is due and `earlier` was given.
-
-    Cumulative rounding: all parts together are exactly the total (3.33 + 3.34 + 3.33 = 10.00)."""
-    return round_half_up(total * cumulative, whole) - earlier
 
 
 def is_unit_price(value: Decimal) -> bool:
@@ -91,11 +79,3 @@ def covers(*, amount_minor: int, credits: int, floor: Decimal, currency: str) ->
     with localcontext() as context:
         context.prec = 60
         return Decimal(amount_minor) >= Decimal(credits) * floor.scaleb(exponent(currency))
-
-
-def smallest_amount_minor(*, credits: int, floor: Decimal, currency: str) -> int:
-    """The smallest amount for which `covers` holds."""
-    with localcontext() as context:
-        context.prec = 60
-        exact = Decimal(credits) * floor.scaleb(exponent(currency))
-        return int(exact.to_integral_value(rounding=ROUND_CEILING))
