@@ -107,7 +107,8 @@ CHECKS = (
     ("purchases", "floor", "floor_unit > wholesale_unit AND net_minor >= "
      "(credits + bonus_credits) * floor_unit * power(10::numeric, currency_exponent)"),
     ("purchases", "wholesale", "wholesale_total_minor = round("
-     "(credits + bonus_credits) * wholesale_unit * power(10::numeric, currency_exponent))"),
+     "(credits + bonus_credits) * wholesale_unit * power(10::numeric, least(currency_exponent, 2)))"
+     " * power(10::numeric, greatest(currency_exponent - 2, 0))"),
     ("purchases", "completed", "(status = 'COMPLETED') = (completed_at IS NOT NULL)"),
     ("stripe_connections", "status", "status IN ('NONE', 'ONBOARDING', 'ACTIVE', 'RESTRICTED', "
      "'DISCONNECTED')"),
@@ -115,7 +116,7 @@ CHECKS = (
     ("stripe_events", "status", "status IN ('RECEIVED', 'DONE', 'UNMATCHED', 'FAILED')"),
     ("payment_methods", "expiry", "exp_month BETWEEN 1 AND 12"),
     ("card_setups", "status", "status IN ('PENDING', 'REQUIRES_ACTION', 'PROCESSING', "
-     "'SUCCEEDED', 'CANCELED', 'FAILED')"),
+     "'SUCCEEDED', 'CANCELED')"),
 )  # fmt: skip
 
 # (name, table, columns, condition): each says "at most one".
@@ -149,11 +150,8 @@ UNIQUE = (
 INDEXES = (
     ("wholesale_prices_current", "wholesale_prices", "currency, agency_id, effective_at", None),
     ("credit_packages_position", "credit_packages", "agency_id, position, id", None),
-    ("sub_accounts_newest", "sub_accounts", "agency_id, id", None),
     ("wallets_expiry", "wallets", "next_expiry_at", "next_expiry_at IS NOT NULL"),
     ("ledger_lots_open", "ledger_lots", "agency_id, wallet_id", "open"),
-    ("ledger_lots_purchase", "ledger_lots", "agency_id, purchase_id", "purchase_id IS NOT NULL"),
-    ("ledger_allocations_lot", "ledger_allocations", "agency_id, lot_id", None),
     ("outbox_events_unpublished", "outbox_events", "id", "published_at IS NULL"),
     ("purchases_newest", "purchases", "agency_id, created_at DESC, id DESC", None),
     ("purchases_wallet", "purchases", "agency_id, wallet_id, created_at DESC, id DESC", None),
@@ -163,7 +161,6 @@ INDEXES = (
     ("purchases_intent", "purchases", "payment_intent_id", None),
     ("stripe_events_due", "stripe_events", "next_try_at", "status = 'RECEIVED'"),
     ("api_keys_hash", "api_keys", "secret_hash", None),
-    ("idempotency_keys_age", "idempotency_keys", "created_at", None),
 )  # fmt: skip
 
 LOT_BUCKETS = "available bigint, held bigint, frozen bigint, reserved bigint"
