@@ -149,7 +149,13 @@ UNIQUE = (
 # (name, table, columns, condition)
 INDEXES = (
     ("wholesale_prices_current", "wholesale_prices", "currency, agency_id, effective_at", None),
+    ("wholesale_prices_start", "wholesale_prices", "effective_at", None),
+    ("agencies_wholesale_told", "agencies", "coalesce(wholesale_told_at, created_at)", None),
     ("credit_packages_position", "credit_packages", "agency_id, position, id", None),
+    # The platform looks rows up without naming their agency; the primary key begins with it.
+    ("sub_accounts_id", "sub_accounts", "id", None),
+    ("wallets_id", "wallets", "id", None),
+    ("purchases_id", "purchases", "id", None),
     ("wallets_expiry", "wallets", "next_expiry_at", "next_expiry_at IS NOT NULL"),
     ("ledger_lots_open", "ledger_lots", "agency_id, wallet_id", "open"),
     ("outbox_events_unpublished", "outbox_events", "id", "published_at IS NULL"),
@@ -158,7 +164,13 @@ INDEXES = (
     ("purchases_open", "purchases", "checked_at",
      "status IN ('PENDING', 'REQUIRES_ACTION', 'PROCESSING')"),
     ("purchases_processing", "purchases", "agency_id, wallet_id", "status = 'PROCESSING'"),
+    ("purchases_completed", "purchases", "agency_id, completed_at", "status = 'COMPLETED'"),
     ("purchases_intent", "purchases", "payment_intent_id", None),
+    ("payment_methods_standing", "payment_methods", "agency_id, sub_account_id",
+     "removed_at IS NULL"),
+    ("card_setups_open", "card_setups", "checked_at",
+     "status IN ('PENDING', 'REQUIRES_ACTION', 'PROCESSING')"),
+    ("stripe_connections_accounts", "stripe_connections", "account_id", None),
     ("stripe_events_due", "stripe_events", "next_try_at", "status = 'RECEIVED'"),
     ("api_keys_hash", "api_keys", "secret_hash", None),
 )  # fmt: skip

@@ -20,7 +20,8 @@ class Plan(Model):
 class Agency(Model):
     """A reseller. Its id is the `agency_id` of every other table.
 
-    wallets_opened_at: when plan and Stripe first allowed wallets; never taken back."""
+    wallets_opened_at: when plan and Stripe first allowed wallets; never taken back.
+    wholesale_told_at: wholesale prices that began by then were told of."""
 
     id = columns.key()
     plan_id = columns.ref()
@@ -32,6 +33,7 @@ class Agency(Model):
     quantity_max = columns.count(default=1_000_000)
     quantity_step = columns.count(default=1)
     wallets_opened_at = columns.instant(null=True)
+    wholesale_told_at = columns.instant(null=True)
     created_at = columns.instant()
 
     class Meta:

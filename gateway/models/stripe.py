@@ -7,7 +7,10 @@ from gateway.models import columns
 
 
 class StripeConnection(Model):
-    """An agency's Stripe account, as last read from Stripe. At most one is not DISCONNECTED."""
+    """An agency's Stripe account, as last read from Stripe. At most one is not DISCONNECTED.
+
+    totals_before: days that ended by then were compared with Stripe's totals. totals_due_at: a
+    lease of the worker that compares."""
 
     id = columns.key()
     agency_id = columns.ref()
@@ -21,6 +24,8 @@ class StripeConnection(Model):
     disabled_reason = columns.text(null=True)
     checked_at = columns.instant(null=True)
     events_read_at = columns.instant(null=True)
+    totals_before = columns.instant(null=True)
+    totals_due_at = columns.instant(null=True)
     created_at = columns.instant()
     disconnected_at = columns.instant(null=True)
 

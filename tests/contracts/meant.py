@@ -46,7 +46,7 @@ NOT_KEYED_BY_AGENCY: Final = {
 }
 
 NULLABLE: Final = {
-    "agencies": {"wallets_opened_at"},
+    "agencies": {"wallets_opened_at", "wholesale_told_at"},
     "sub_accounts": {"external_id"},
     "api_keys": {"sub_account_id", "last_used_at", "expires_at", "revoked_at"},
     "wholesale_prices": {"agency_id"},
@@ -59,6 +59,8 @@ NULLABLE: Final = {
         "checked_at",
         "disconnected_at",
         "events_read_at",
+        "totals_before",
+        "totals_due_at",
     },
     "stripe_oauth_states": {"used_at"},
     "stripe_customers": {"customer_id"},
@@ -143,6 +145,8 @@ FOREIGN_KEYS: Final = {
     ),
 }
 
+_OPEN: Final = "status = ANY (ARRAY['PENDING', 'REQUIRES_ACTION', 'PROCESSING'])"
+
 # Name → (table, columns, condition), as PostgreSQL prints them without its casts.
 UNIQUE: Final = {
     "plans_name": ("plans", "name", ""),
@@ -190,6 +194,35 @@ UNIQUE: Final = {
         "is_default AND removed_at IS NULL",
     ),
     "card_setups_setup_intent": ("card_setups", "agency_id, setup_intent_id", ""),
+}
+
+# Indexes that only make reading fast: name → (table, columns, condition), printed in the same way.
+INDEXES: Final = {
+    "wholesale_prices_current": ("wholesale_prices", "currency, agency_id, effective_at", ""),
+    "wholesale_prices_start": ("wholesale_prices", "effective_at", ""),
+    "agencies_wholesale_told": ("agencies", "COALESCE(wholesale_told_at, created_at)", ""),
+    "credit_packages_position": ("credit_packages", 'agency_id, "position", id', ""),
+    "sub_accounts_id": ("sub_accounts", "id", ""),
+    "wallets_id": ("wallets", "id", ""),
+    "purchases_id": ("purchases", "id", ""),
+    "wallets_expiry": ("wallets", "next_expiry_at", "next_expiry_at IS NOT NULL"),
+    "ledger_lots_open": ("ledger_lots", "agency_id, wallet_id", "open"),
+    "outbox_events_unpublished": ("outbox_events", "id", "published_at IS NULL"),
+    "purchases_newest": ("purchases", "agency_id, created_at, id", ""),
+    "purchases_wallet": ("purchases", "agency_id, wallet_id, created_at, id", ""),
+    "purchases_open": ("purchases", "checked_at", _OPEN),
+    "purchases_processing": ("purchases", "agency_id, wallet_id", "status = 'PROCESSING'"),
+    "purchases_completed": ("purchases", "agency_id, completed_at", "status = 'COMPLETED'"),
+    "purchases_intent": ("purchases", "payment_intent_id", ""),
+    "payment_methods_standing": (
+        "payment_methods",
+        "agency_id, sub_account_id",
+        "removed_at IS NULL",
+    ),
+    "card_setups_open": ("card_setups", "checked_at", _OPEN),
+    "stripe_connections_accounts": ("stripe_connections", "account_id", ""),
+    "stripe_events_due": ("stripe_events", "next_try_at", "status = 'RECEIVED'"),
+    "api_keys_hash": ("api_keys", "secret_hash", ""),
 }
 
 # What makes a second row of the same owner collide with the first in this one index only.

@@ -19,6 +19,7 @@ from tests.contracts.meant import (
     COLLISIONS,
     FORBIDDEN,
     FOREIGN_KEYS,
+    INDEXES,
     NOT_KEYED_BY_AGENCY,
     NULLABLE,
     PRIMARY_KEYS,
@@ -130,21 +131,29 @@ def test_every_constraint_is_in_force(filled: str) -> None:
 
 
 def test_unique_indexes_are_those_that_are_meant(filled: str) -> None:
+    assert _indexes(filled, unique=True) == UNIQUE
+
+
+def test_other_indexes_are_those_that_are_meant(filled: str) -> None:
+    assert _indexes(filled, unique=False) == INDEXES
+
+
+def _indexes(url: str, *, unique: bool) -> dict[str, tuple[str, str, str]]:
+    """Name → (table, columns, condition), without primary keys."""
     found = _rows(
-        filled,
+        url,
         "SELECT i.indexrelid::regclass::text, i.indrelid::regclass::text, "
         "  (SELECT string_agg(pg_get_indexdef(i.indexrelid, n, true), ', ' ORDER BY n) "
         "   FROM generate_series(1, i.indnatts) AS n), "
         "  coalesce(pg_get_expr(i.indpred, i.indrelid, true), '') "
         "FROM pg_index AS i JOIN pg_tables AS t ON t.tablename = i.indrelid::regclass::text "
-        "WHERE t.schemaname = 'public' AND i.indisunique AND NOT i.indisprimary "
+        f"WHERE t.schemaname = 'public' AND i.indisunique = {unique} AND NOT i.indisprimary "
         f"AND t.tablename <> '{_BOOKKEEPING}'",
     )
-    plain = {
+    return {
         name: (table, _CAST.sub("", columns), _CAST.sub("", condition))
         for name, table, columns, condition in found
     }
-    assert plain == UNIQUE
 
 
 def test_triggers_are_those_that_are_meant(filled: str) -> None:
