@@ -4,7 +4,6 @@ import strawberry
 
 from gateway.agencies.clients import SubAccountStatus
 from gateway.agencies.configure import Configuration, configure_sub_accounts
-from gateway.agencies.prices import optional_price_rule
 from gateway.agencies.sub_accounts import (
     SubAccountChange,
     create_sub_account,
@@ -131,9 +130,8 @@ class SubAccountMutations:
                     change=SubAccountChange(
                         name=item.name, status=item.status, wallet_access=item.wallet_access
                     ),
-                    price=optional_price_rule(
-                        price=item.price_per_credit, inherit=item.inherit_price
-                    ),
+                    price=item.price_per_credit,
+                    inherit_price=item.inherit_price,
                 )
                 for item in input.items
             ],

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from gateway.agencies.clients import SubAccount
-from gateway.agencies.prices import PriceRule, store_credit_price
+from gateway.agencies.prices import optional_price_rule, store_credit_price
 from gateway.agencies.read import lock_agency
 from gateway.agencies.sub_accounts import SubAccountChange, lock_sub_account, store_change
 from gateway.auth.viewer import Viewer
@@ -20,11 +21,13 @@ MAX_ITEMS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What one client should look like. price None: leave the price as it is."""
+    """What one client should look like. price: its own per credit, in major units; inherit_price:
+    take its own price back. With neither the price stays as it is; both are refused."""
 
     sub_account_id: str
     change: SubAccountChange
-    price: PriceRule | None
+    price: Decimal | None = None
+    inherit_price: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +84,18 @@ async def _one(
 async def _apply(
     rt: Runtime, viewer: Viewer, connection: Connection, agency_id: str, item: Configuration
 ) -> SubAccount:
+    rule = optional_price_rule(price=item.price, inherit=item.inherit_price)
     await lock_agency(connection, viewer, agency_id)
     client = await lock_sub_account(connection, viewer, item.sub_account_id)
     if client.agency_id != agency_id:
         raise NotFound("sub-account", field=("subAccountId",))
-    if item.price is not None:
+    if rule is not None:
         await store_credit_price(
             rt,
             viewer,
             connection,
             agency_id=agency_id,
             sub_account_id=client.id,
-            rule=item.price,
+            rule=rule,
         )
     return await store_change(connection, client, item.change, now=rt.clock())

@@ -126,12 +126,13 @@ async def test_a_client_has_its_own_price(h: Harness, agency: str) -> None:
 
 
 async def test_many_clients_are_set_up_after_a_rehearsal(h: Harness, agency: str) -> None:
-    ids = [await client(h, agency, f"Client {number}") for number in range(3)]
+    ids = [await client(h, agency, f"Client {number}") for number in range(4)]
     owner = h.token(Role.OWNER, agency=agency)
     items = [
         {"subAccountId": ids[0], "pricePerCredit": "0.20"},
         {"subAccountId": ids[1], "pricePerCredit": "0.12"},
         {"subAccountId": ids[2], "walletAccess": False},
+        {"subAccountId": ids[3], "pricePerCredit": "0.20", "inheritPrice": True},
     ]
     selection = (
         "dryRun results { subAccountId subAccount { pricePerCredit walletAccess } "
@@ -154,7 +155,7 @@ async def test_many_clients_are_set_up_after_a_rehearsal(h: Harness, agency: str
     )
     assert rehearsed["dryRun"]
     codes = [[one["code"] for one in item["userErrors"]] for item in rehearsed["results"]]
-    assert codes == [[], ["BELOW_WHOLESALE"], []]
+    assert codes == [[], ["BELOW_WHOLESALE"], [], ["INVALID_INPUT"]]
     assert await prices() == before
     real = await h.mutate(
         owner, "configureSubAccounts", selection, agencyId=agency, items=items, dryRun=False
@@ -164,6 +165,7 @@ async def test_many_clients_are_set_up_after_a_rehearsal(h: Harness, agency: str
         ids[0]: ("0.20", True),
         ids[1]: ("0.25", True),
         ids[2]: ("0.25", False),
+        ids[3]: ("0.25", True),
     }
 
 

@@ -10,7 +10,6 @@ from gateway.agencies.clients import SubAccountStatus, sub_account_pages, sub_ac
 from gateway.agencies.configure import Configuration, configure_sub_accounts
 from gateway.agencies.manage import create_agency, update_agency
 from gateway.agencies.plans import create_plan, plan_page, plans
-from gateway.agencies.prices import price_rule
 from gateway.agencies.read import agencies, agency_page
 from gateway.agencies.sub_accounts import SubAccountChange, update_sub_account
 from gateway.database import rows
@@ -176,9 +175,9 @@ async def test_one_refused_item_stops_no_other(office: Office) -> None:
     stranger = await office.client(other)
     off = SubAccountChange(wallet_access=False)
     items = [
-        Configuration(good.id, off, price_rule(price=Decimal("0.20"))),
-        Configuration(cheap.id, off, price_rule(price=Decimal("0.12"))),
-        Configuration(stranger.id, off, None),
+        Configuration(good.id, off, Decimal("0.20")),
+        Configuration(cheap.id, off, Decimal("0.12")),
+        Configuration(stranger.id, off),
     ]
     done = await configured(office, agency.id, items, dry_run=False)
     assert done[0].sub_account.wallet_access is False
@@ -193,13 +192,29 @@ async def test_one_refused_item_stops_no_other(office: Office) -> None:
     assert (terms[good.id].retail, terms[cheap.id].retail) == (Decimal("0.20"), Decimal("0.25"))
 
 
+async def test_an_item_that_cannot_be_meant_stops_no_other(office: Office) -> None:
+    agency = await office.agency()
+    await office.wholesale("0.12")
+    torn, good = await office.client(agency), await office.client(agency)
+    before = await office.snapshot("retail_prices")
+    items = [
+        Configuration(torn.id, SubAccountChange(name="New"), Decimal("0.20"), inherit_price=True),
+        Configuration(good.id, SubAccountChange(name="New")),
+    ]
+    done = await configured(office, agency.id, items, dry_run=False)
+    assert [type(one.refusal) for one in done] == [InvalidInput, type(None)]
+    kept = await sub_accounts(office.rt, ADMIN, [torn.id, good.id])
+    assert [kept[id].name for id in (torn.id, good.id)] == [torn.name, "New"]
+    assert await office.snapshot("retail_prices") == before
+
+
 async def test_a_dry_run_judges_the_same_and_changes_nothing(office: Office) -> None:
     agency = await office.agency()
     await office.wholesale("0.12")
     good, cheap = await office.client(agency), await office.client(agency)
     items = [
-        Configuration(good.id, SubAccountChange(name="New"), price_rule(price=Decimal("0.20"))),
-        Configuration(cheap.id, SubAccountChange(name="New"), price_rule(price=Decimal("0.12"))),
+        Configuration(good.id, SubAccountChange(name="New"), Decimal("0.20")),
+        Configuration(cheap.id, SubAccountChange(name="New"), Decimal("0.12")),
     ]
     before = await office.snapshot("sub_accounts", "retail_prices", "outbox_events")
     rehearsed = await configured(office, agency.id, items, dry_run=True)
@@ -214,7 +229,7 @@ async def test_a_dry_run_judges_the_same_and_changes_nothing(office: Office) -> 
 async def test_lists_that_cannot_be_meant_are_refused_whole(office: Office) -> None:
     agency = await office.agency()
     client = await office.client(agency)
-    item = Configuration(client.id, SubAccountChange(name="New"), None)
+    item = Configuration(client.id, SubAccountChange(name="New"))
     for items in ([], [item, item], [item] * 101):
         with pytest.raises(InvalidInput):
             await configured(office, agency.id, items, dry_run=False)
