@@ -11,6 +11,7 @@ import anyio
 import structlog
 
 from gateway.agencies.refresh import refresh_connection_by_account
+from gateway.agencies.wholesale import tell_of_wholesale
 from gateway.database import rows
 from gateway.inbox.catch_up import fetch_missed_events
 from gateway.inbox.subjects import Subject, SubjectKind
@@ -57,6 +58,7 @@ class Workers:
                 ("purchases", lambda: reconcile_purchases(rt)),
                 ("card_setups", lambda: reconcile_card_setups(rt)),
                 ("expiries", lambda: book_due_expiries(rt)),
+                ("wholesale", lambda: tell_of_wholesale(rt)),
                 ("missed_events", lambda: fetch_missed_events(rt.clock, rt.stripe)),
             ):
                 pause_s = min(_RECONCILE_PAUSE_S, rt.settings.reconcile_after_s)

@@ -13,7 +13,7 @@ from gateway.database import Connection, rows, transaction
 from gateway.errors import InvalidInput
 from gateway.ids import new_id
 from gateway.money import is_supported, is_unit_price
-from gateway.outbox.events import ActivityKind, record_agency_event
+from gateway.outbox.events import ActivityKind
 from gateway.pricing.floor import tidy
 from gateway.runtime import Runtime
 
@@ -21,15 +21,34 @@ _INSERT: Final = """
     INSERT INTO wholesale_prices (id, agency_id, currency, price, effective_at, actor, created_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7)
 """
-# Agencies with a price of their own do not follow the default.
-_FOLLOWERS: Final = """
-    SELECT a.id FROM agencies a
-    WHERE a.currency = $1 AND NOT EXISTS (
-        SELECT 1 FROM wholesale_prices w
-        WHERE w.agency_id = a.id AND w.currency = a.currency AND w.effective_at <= $2
+# Moving wholesale_told_at is the claim. It moves to the beginning of the newest price and not to
+# now, so that a price set by a process with a slower clock is told of too.
+_TELL: Final = """
+    WITH newest AS (
+        SELECT max(effective_at) AS at FROM wholesale_prices WHERE effective_at <= $1
+    ), late AS (
+        SELECT id, currency, coalesce(wholesale_told_at, created_at) AS told_at FROM agencies
+        WHERE coalesce(wholesale_told_at, created_at) < (SELECT at FROM newest)
+        ORDER BY coalesce(wholesale_told_at, created_at) LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
+    ), moved AS (
+        UPDATE agencies a SET wholesale_told_at = (SELECT at FROM newest) FROM late
+        WHERE a.id = late.id
+    ), told AS (
+        INSERT INTO outbox_events (agency_id, topic, subject_id, version, kind, payload, created_at)
+        SELECT late.id, 'agency', late.id, 0, $3, '{}', $1 FROM late WHERE EXISTS (
+            SELECT 1 FROM wholesale_prices w WHERE w.currency = late.currency
+                AND w.effective_at > late.told_at AND w.effective_at <= $1
+                -- Agencies with a price of their own do not follow the default.
+                AND (w.agency_id = late.id OR (w.agency_id IS NULL AND NOT EXISTS (
+                    SELECT 1 FROM wholesale_prices own
+                    WHERE own.agency_id = late.id AND own.currency = late.currency
+                        AND own.effective_at <= $1
+                )))
+        )
     )
-    ORDER BY a.id
+    SELECT id FROM late
 """
+_BATCH: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +94,23 @@ async def set_wholesale_price(
         await rows(
             _INSERT, new.id, agency_id, currency, price, since, viewer.subject, now, on=connection
         )
-        if since <= now:
-            await _tell(connection, new, now)
+        # Scheduled prices, and agencies beyond the batch, are the workers' part.
+        await _tell(connection, now)
     return new
 
 
-async def _tell(connection: Connection, new: WholesalePrice, now: datetime) -> None:
-    if new.agency_id is not None:
-        concerned = [new.agency_id]
-    else:
-        found = await rows(_FOLLOWERS, new.currency, now, on=connection)
-        concerned = [entry["id"] for entry in found]
-    for agency_id in concerned:
-        await record_agency_event(
-            connection, agency_id=agency_id, kind=ActivityKind.BLOCKS_UPDATED, payload={}, now=now
-        )
+async def tell_of_wholesale(rt: Runtime) -> int:
+    """Tell agencies, each once, that a wholesale price of theirs has begun. → how many agencies
+    were looked at.
+
+    After: the live tab of each agency concerned has BLOCKS_UPDATED, also for a price that was
+    set long before. Agencies that another process is telling are left to it."""
+    return await _tell(None, rt.clock())
+
+
+async def _tell(connection: Connection | None, now: datetime) -> int:
+    kind = ActivityKind.BLOCKS_UPDATED.value
+    return len(await rows(_TELL, now, _BATCH, kind, on=connection))
 
 
 def _require_start(effective_at: datetime | None, now: datetime) -> datetime:
