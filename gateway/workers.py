@@ -59,13 +59,19 @@ class Workers:
                 ("card_setups", lambda: reconcile_card_setups(rt)),
                 ("expiries", lambda: book_due_expiries(rt)),
                 ("wholesale", lambda: tell_of_wholesale(rt)),
-                ("missed_events", lambda: fetch_missed_events(rt.clock, rt.stripe)),
+                ("missed_events", self._missed_events),
             ):
                 pause_s = min(_RECONCILE_PAUSE_S, rt.settings.reconcile_after_s)
                 tasks.start_soon(self._repeat, name, step, pause_s, asyncio.Event())
 
     async def _inbox(self) -> int:
         return await work_off_inbox(self._rt.clock, self._settle)
+
+    async def _missed_events(self) -> int:
+        async def on_lost(account_id: str) -> None:
+            await refresh_connection_by_account(self._rt, account_id)
+
+        return await fetch_missed_events(self._rt.clock, self._rt.stripe, on_lost)
 
     async def _settle(self, subject: Subject) -> bool:
         rt, account_id, id = self._rt, subject.account_id, subject.id

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -41,6 +41,7 @@ _POSTPONE: Final = """
     WHERE id = ANY($1) AND status = 'RECEIVED'
     RETURNING id, status
 """
+_HIDDEN: Final = "client_secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ class ClaimedEvent:
 
 
 async def store_event(event: WebhookEvent, *, now: datetime) -> bool:
-    """Keep a verified event. False when it was stored before: Stripe delivers at least once."""
+    """Keep a verified event, without the client secrets in its body: rows are kept for ever.
+    False when it was stored before: Stripe delivers at least once."""
     stored = await row(
         _STORE,
         event.id,
@@ -63,7 +65,7 @@ async def store_event(event: WebhookEvent, *, now: datetime) -> bool:
         event.type,
         event.livemode,
         event.object_id,
-        orjson.dumps(event.payload).decode(),
+        orjson.dumps(_without_secrets(event.payload)).decode(),
         now,
     )
     return stored is not None
@@ -94,6 +96,15 @@ async def postpone_events(
     are FAILED now and wait for a person."""
     found = await rows(_POSTPONE, list(ids), error, until, most_tries)
     return [event["id"] for event in found if event["status"] == "FAILED"]
+
+
+def _without_secrets(part: Any) -> Any:
+    """A copy of a JSON value in which no object, however deep, has a client secret."""
+    if isinstance(part, Mapping):
+        return {name: _without_secrets(value) for name, value in part.items() if name != _HIDDEN}
+    if isinstance(part, list):
+        return [_without_secrets(value) for value in part]
+    return part
 
 
 def _payload(stored: object) -> dict[str, object]:

@@ -105,6 +105,24 @@ async def test_an_event_is_stored_once_however_often_it_comes(shop: Shop) -> Non
     assert shop.box.log.entries() == []
 
 
+async def test_an_event_is_kept_without_its_client_secrets(shop: Shop) -> None:
+    body = orjson.loads(event("evt_1", "payment_intent.succeeded", account=shop.account))
+    body["data"]["object"] |= {
+        "client_secret": "pi_1_secret_top",
+        "metadata": {"a": "kept"},
+        "parts": [{"client_secret": "pi_1_secret_deep", "amount": 5}],
+    }
+    body["data"]["previous_attributes"] = {"client_secret": "pi_1_secret_old"}
+    assert await Door(shop).post(orjson.dumps(body)) == (200, {"received": True})
+    found = await row("SELECT payload::text AS payload FROM stripe_events")
+    assert found is not None
+    kept = orjson.loads(found["payload"])
+    assert kept["data"] == {
+        "object": {"id": "pi_1", "metadata": {"a": "kept"}, "parts": [{"amount": 5}]},
+        "previous_attributes": {},
+    }
+
+
 @pytest.mark.parametrize(
     "raw", [b"", b"null", b"[]", b"7", b"{}", b"\xff\xfe", b"[" * 50_000, b'{"id":"evt_1"}']
 )
