@@ -7,12 +7,13 @@ from typing import Final
 
 # NO KEY UPDATE: rows that only point at a wallet (a new purchase) need not wait for the ledger.
 # In id order, so that two units of work never wait for each other in a ring.
-# The setting ends with the transaction: planning WRITE anew each time costs a single caller half
-# a millisecond, and the plan for ten rows (indexes) is the right one for any number.
+# Both settings end with the transaction. Planning WRITE anew each time costs a single caller half
+# a millisecond; and a plan that was kept from when a table was small must still use its index.
 LOCK_WALLETS: Final = """
 SELECT w.id, w.agency_id, w.kind, w.available, w.held, w.frozen, w.reserved, w.debt, w.version,
        w.head_hash
-FROM set_config('plan_cache_mode', 'force_generic_plan', true) AS for_this_transaction,
+FROM set_config('plan_cache_mode', 'force_generic_plan', true) AS keep_plans,
+     set_config('enable_seqscan', 'off', true) AS by_index,
      unnest($1::text[], $2::text[]) AS wanted (agency_id, id)
 JOIN wallets w ON w.agency_id = wanted.agency_id AND w.id = wanted.id
 ORDER BY w.id
@@ -21,28 +22,43 @@ FOR NO KEY UPDATE OF w
 
 # Its own statement, after the lock: at READ COMMITTED a statement sees what was committed before
 # it began, so one that had waited for a lock would read the lots of before the wait.
+# OFFSET 0 keeps LATERAL a loop over the index. A join could be planned while the table was empty
+# and then read all of it, each time, until the next ANALYZE.
 OPEN_LOTS: Final = """
-SELECT l.wallet_id, l.id, l.kind, l.credits, l.available, l.held, l.frozen, l.reserved,
-       l.purchase_id, l.effective_at, l.expires_at
+SELECT l.*
 FROM unnest($1::text[], $2::text[]) AS wanted (agency_id, wallet_id)
-JOIN ledger_lots l ON l.agency_id = wanted.agency_id AND l.wallet_id = wanted.wallet_id
-WHERE l.open
+CROSS JOIN LATERAL (
+  SELECT l.wallet_id, l.id, l.kind, l.credits, l.available, l.held, l.frozen, l.reserved,
+         l.purchase_id, l.effective_at, l.expires_at
+  FROM ledger_lots l
+  WHERE l.agency_id = wanted.agency_id AND l.wallet_id = wanted.wallet_id AND l.open
+  OFFSET 0
+) AS l
 """
 
 TAKEN_KEYS: Final = """
-SELECT k.agency_id, k.tenant, k.operation, k.key, k.request_hash, k.outcome
+SELECT k.*
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
      AS wanted (agency_id, tenant, operation, key)
-JOIN idempotency_keys k ON k.agency_id = wanted.agency_id AND k.tenant = wanted.tenant
-     AND k.operation = wanted.operation AND k.key = wanted.key
+CROSS JOIN LATERAL (
+  SELECT k.agency_id, k.tenant, k.operation, k.key, k.request_hash, k.outcome
+  FROM idempotency_keys k
+  WHERE k.agency_id = wanted.agency_id AND k.tenant = wanted.tenant
+    AND k.operation = wanted.operation AND k.key = wanted.key
+  OFFSET 0
+) AS k
 """
 
 EARLIER_ISSUES: Final = """
-SELECT t.agency_id, t.cause_id, t.id, t.wallet_id, t.version, t.credits, t.available_after,
-       t.held_after, t.frozen_after, t.reserved_after, t.debt_after
+SELECT t.*
 FROM unnest($1::text[], $2::text[]) AS wanted (agency_id, purchase_id)
-JOIN ledger_transactions t ON t.agency_id = wanted.agency_id AND t.cause_id = wanted.purchase_id
-WHERE t.kind = 'ISSUE'
+CROSS JOIN LATERAL (
+  SELECT t.agency_id, t.cause_id, t.id, t.wallet_id, t.version, t.credits, t.available_after,
+         t.held_after, t.frozen_after, t.reserved_after, t.debt_after
+  FROM ledger_transactions t
+  WHERE t.agency_id = wanted.agency_id AND t.cause_id = wanted.purchase_id AND t.kind = 'ISSUE'
+  OFFSET 0
+) AS t
 """
 
 ISSUE_ONCE: Final = "ledger_transactions_issue_once"
