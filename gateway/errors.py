@@ -2,7 +2,8 @@
 
     Refusal                     becomes one typed entry of a mutation's `userErrors`
     ├── InvalidInput, InvalidState, AlreadyExists, NotFound, Forbidden
-    ├── BelowWholesale, BelowChargeMinimum, QuantityOutOfRange, PriceChanged, PriceUnavailable
+    ├── BelowWholesale, BelowChargeMinimum, QuantityOutOfRange, PriceChanged
+    ├── PriceUnavailable, NoWholesalePrice
     ├── PlanNotEligible, StripeNotReady, WalletBlocked
     ├── InsufficientCredits, DebtOutstanding
     ├── DuplicateSuspected, IdempotencyConflict, InProgress
@@ -79,13 +80,21 @@ class NotFound(Refusal):
     code = ErrorCode.NOT_FOUND
 
     def __init__(self, noun: str, *, field: tuple[str, ...] | None = None) -> None:
-        super().__init__(f"No {noun} with this id is visible to you.", field=field)
+        super().__init__(
+            f"No {noun} with this id is visible to you. Check the id and the login.", field=field
+        )
 
 
 class Forbidden(Refusal):
-    """The viewer sees the object, but their role or scope does not include this step."""
+    """The viewer sees the object, but their role or scope does not include this step. `message`
+    says so; whom to ask is the same for all and added to it."""
 
     code = ErrorCode.FORBIDDEN
+
+    def __init__(self, message: str, *, field: tuple[str, ...] | None = None) -> None:
+        super().__init__(
+            f"{message} Ask an owner of the agency, or use an API key with the scope.", field=field
+        )
 
 
 class InsufficientCredits(Refusal):
@@ -171,7 +180,8 @@ class BelowChargeMinimum(Refusal):
     """The total is under the smallest card charge of its currency.
 
     Amounts in minor units; `smallest_quantity` is the smallest number of credits that passes,
-    None when the item's quantity cannot be changed (a package)."""
+    None when the item's quantity cannot be changed (a package, a preview) and when none of those
+    that may be bought freely passes."""
 
     code = ErrorCode.BELOW_CHARGE_MINIMUM
 
@@ -205,6 +215,17 @@ class PriceUnavailable(Refusal):
     """No price at or above the floor stands for this item, so it cannot be sold now."""
 
     code = ErrorCode.PRICE_UNAVAILABLE
+
+
+class NoWholesalePrice(PriceUnavailable):
+    """The same because the platform has set no wholesale price in `currency`. Its message is not
+    for clients."""
+
+    def __init__(self, *, currency: str) -> None:
+        self.currency = currency
+        super().__init__(
+            f"The platform has set no wholesale price in {currency} yet. Ask the platform."
+        )
 
 
 class PriceChanged(Refusal):

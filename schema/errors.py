@@ -4,12 +4,13 @@ A client that asks for `code message field` alone always gets an answer."""
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, TypedDict, TypeVar
+from typing import Any, Final, TypedDict, TypeVar
 
 import strawberry
 
 from gateway import errors
 from gateway.errors import ErrorCode, Refusal
+from gateway.wallets.blocks import PLAN_BLOCK, STRIPE_BLOCK
 from schema.enums import described
 from schema.money import Money
 from schema.purchase_states import DeclineReason
@@ -75,12 +76,18 @@ class WalletBlockedError(UserError):
     reasons: list[BlockReason] = strawberry.field(description="The blocks that stand.")
 
 
-@strawberry.type(description="The agency's plan has no white-label wallets.")
+@strawberry.type(
+    description="The agency's plan has no white-label wallets. A client gets a SimpleError with "
+    "the same code: the plan is the agency's own affair."
+)
 class PlanNotEligibleError(UserError):
     plan: str = strawberry.field(description="Name of the agency's plan.")
 
 
-@strawberry.type(description="The agency's Stripe account cannot take charges.")
+@strawberry.type(
+    description="The agency's Stripe account cannot take charges. A client gets a SimpleError "
+    "with the same code: where the agency stands is its own affair."
+)
 class StripeNotReadyError(UserError):
     status: ConnectionStatus = strawberry.field(description="Where the agency stands.")
 
@@ -100,7 +107,8 @@ class BelowChargeMinimumError(UserError):
     total: Money = strawberry.field(description="The total that was asked for.")
     minimum: Money = strawberry.field(description="The smallest card charge.")
     smallest_quantity: Credits | None = strawberry.field(
-        description="Smallest number of credits that passes; null for a package."
+        description="Smallest number of credits that passes; null for a package, for a preview, "
+        "and when no number that may be bought freely passes."
     )
 
 
@@ -165,6 +173,17 @@ _BUILDERS: dict[type[Refusal], Callable[[Any, Shared], UserError]] = {
     ),
 }
 
+_NOT_SELLABLE: Final = (
+    ErrorCode.PRICE_UNAVAILABLE,
+    "This item cannot be sold at its present price. Ask the seller.",
+)
+_FOR_CLIENTS: Final[dict[type[Refusal], tuple[ErrorCode, str]]] = {
+    errors.BelowWholesale: _NOT_SELLABLE,
+    errors.NoWholesalePrice: _NOT_SELLABLE,
+    errors.PlanNotEligible: (ErrorCode.PLAN_NOT_ELIGIBLE, PLAN_BLOCK.message),
+    errors.StripeNotReady: (ErrorCode.STRIPE_NOT_READY, STRIPE_BLOCK.message),
+}
+
 
 def explain(refusal: type[RefusalT], build: Callable[[RefusalT, Shared], UserError]) -> None:
     """Add a refusal whose typed error needs a type of another module (a quote, a purchase)."""
@@ -174,16 +193,14 @@ def explain(refusal: type[RefusalT], build: Callable[[RefusalT, Shared], UserErr
 
 def to_user_error(refusal: Refusal, *, agency_side: bool) -> UserError:
     """The typed error of a refusal. agency_side False: the viewer is a client, who must not learn
-    the wholesale price; a price under the floor is then only "not sellable"."""
-    if isinstance(refusal, errors.BelowWholesale) and not agency_side:
-        refusal = errors.PriceUnavailable(
-            "This item cannot be sold at its present price. Ask the seller.", field=refusal.field
-        )
-    shared = Shared(
-        code=refusal.code,
-        message=refusal.message,
-        field=list(refusal.field) if refusal.field else None,
-    )
+    of the wholesale price, the agency's plan or its Stripe account: what tells of them becomes a
+    SimpleError with a neutral sentence."""
+    field = list(refusal.field) if refusal.field else None
+    neutral = None if agency_side else _FOR_CLIENTS.get(type(refusal))
+    if neutral is not None:
+        code, message = neutral
+        return SimpleError(code=code, message=message, field=field)
+    shared = Shared(code=refusal.code, message=refusal.message, field=field)
     build = _BUILDERS.get(type(refusal))
     return build(refusal, shared) if build else SimpleError(**shared)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from gateway.errors import BelowWholesale, InvalidInput, PriceUnavailable
+from gateway.errors import BelowWholesale, InvalidInput, NoWholesalePrice
 from gateway.money import covers, effective_unit, is_unit_price
 
 _SHOWN_PLACES: Final = Decimal("0.01")
@@ -55,18 +55,16 @@ class Terms:
 
 
 def required_floor(terms: Terms) -> Decimal:
-    """The floor. Raises PriceUnavailable while the platform has set no wholesale price."""
+    """The floor. Raises NoWholesalePrice while the platform has set no wholesale price."""
     if terms.floor is None:
-        raise PriceUnavailable(
-            f"The platform has set no wholesale price in {terms.currency} yet. Ask the platform."
-        )
+        raise NoWholesalePrice(currency=terms.currency)
     return terms.floor
 
 
 def require_unit_price(terms: Terms, price: Decimal, *, field: tuple[str, ...]) -> Decimal:
     """Answer the floor when credits may sell at `price` each (major units).
 
-    Raises InvalidInput (not exact to 6 places), BelowWholesale, PriceUnavailable."""
+    Raises InvalidInput (not exact to 6 places), BelowWholesale, NoWholesalePrice."""
     floor = required_floor(terms)
     if not is_unit_price(price):
         raise InvalidInput(
@@ -82,7 +80,7 @@ def require_amount(
 ) -> Decimal:
     """Answer the floor when `credits` (bonus included) may sell for `amount_minor` together.
 
-    Compared exactly, without division. Raises BelowWholesale, PriceUnavailable."""
+    Compared exactly, without division. Raises BelowWholesale, NoWholesalePrice."""
     floor = required_floor(terms)
     currency = terms.currency
     if not covers(amount_minor=amount_minor, credits=credits, floor=floor, currency=currency):

@@ -53,8 +53,8 @@ def blocks_of(standing: Standing) -> tuple[Block, ...]:
     """Every block that stands, the most basic one first."""
     nothing_sellable = not (standing.unit_sellable or standing.package_sellable)
     blocks = (
-        (not standing.white_label, _PLAN),
-        (standing.stripe_status != "ACTIVE", _STRIPE),
+        (not standing.white_label, PLAN_BLOCK),
+        (standing.stripe_status != "ACTIVE", STRIPE_BLOCK),
         (not standing.rebilling_enabled, _REBILLING),
         (not standing.wallet_access, _ACCESS),
         (standing.suspended, _SUSPENDED),
@@ -72,7 +72,7 @@ def require_buyable(standing: Standing) -> None:
     if not standing.white_label:
         raise PlanNotEligible(plan=standing.plan)
     if standing.stripe_status != "ACTIVE":
-        raise StripeNotReady(_STRIPE.message, status=standing.stripe_status)
+        raise StripeNotReady(STRIPE_BLOCK.message, status=standing.stripe_status)
     stopping = [
         block
         for block in blocks_of(standing)
@@ -88,14 +88,14 @@ def _block(reason: BlockReason, message: str, *, buying: bool, spending: bool) -
     return Block(reason, stops_buying=buying, stops_spending=spending, message=message)
 
 
-_PLAN = _block(
+PLAN_BLOCK = _block(
     BlockReason.PLAN_NOT_ELIGIBLE,
     "The seller's plan does not include wallets, so no credits are sold. Those you have stay "
     "yours and can be used.",
     buying=True,
     spending=False,
 )
-_STRIPE = _block(
+STRIPE_BLOCK = _block(
     BlockReason.STRIPE_NOT_READY,
     "The seller cannot take cards at the moment. Try again later; your credits stay usable.",
     buying=True,
