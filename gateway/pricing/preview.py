@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from gateway.errors import BadUserInput, BelowChargeMinimum, Refusal
-from gateway.money import CHARGE_MINIMUM_MINOR, is_unit_price, total_minor
+from gateway.errors import BadUserInput, Refusal
+from gateway.money import is_unit_price, total_minor
 from gateway.pricing.floor import Terms, require_amount, require_unit_price
+from gateway.pricing.quote import require_chargeable
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,8 @@ class Preview:
 def preview(
     terms: Terms, *, price: Decimal, credits: int, bonus_credits: int, fee: StripeFeeEstimate
 ) -> Preview:
-    """Margin before and after Stripe's estimated fee, and whether the floor and the card minimum
-    allow the sale. price: per paid credit, major units. Changes nothing.
+    """Margin before and after Stripe's estimated fee, and whether the floor and Stripe's smallest
+    and largest charge allow the sale. price: per paid credit, major units. Changes nothing.
 
     A question, not a wish: raises BadUserInput for a price or numbers that cannot be meant, and
     while no wholesale price stands."""
@@ -85,20 +86,13 @@ def preview(
 
 
 def _refusal(terms: Terms, price: Decimal, *, net: int, issued: int, plain: bool) -> Refusal | None:
-    minimum = CHARGE_MINIMUM_MINOR[terms.currency]
     try:
         if plain:
             require_unit_price(terms, price, field=("pricePerCredit",))
         require_amount(terms, amount_minor=net, credits=issued, field=("pricePerCredit",))
+        require_chargeable(net, terms.currency, None)
     except Refusal as refusal:
         return refusal
-    if net < minimum:
-        return BelowChargeMinimum(
-            total_minor=net,
-            minimum_minor=minimum,
-            currency=terms.currency,
-            smallest_quantity=None,
-        )
     return None
 
 

@@ -74,7 +74,7 @@ def quote_credits(terms: Terms, credits: int) -> Quote:
         raise QuantityOutOfRange(minimum=rules.minimum, maximum=rules.maximum, step=rules.step)
     retail = _required_retail(terms)
     net = total_minor(credits=credits, unit=retail, currency=terms.currency)
-    _require_chargeable(net, terms.currency, _smallest_quantity(terms, retail))
+    require_chargeable(net, terms.currency, _smallest_quantity(terms, retail))
     return _quote(terms, net, credits=credits, bonus=0, retail=retail, package=None)
 
 
@@ -84,7 +84,7 @@ def quote_package(terms: Terms, package: PackageOffer) -> Quote:
     Raises BelowWholesale, PriceUnavailable, BelowChargeMinimum, InvalidInput."""
     net = package.price_minor
     issued = package.credits + package.bonus_credits
-    _require_chargeable(net, terms.currency, None)
+    require_chargeable(net, terms.currency, None)
     retail = effective_unit(amount_minor=net, credits=issued, currency=terms.currency)
     return _quote(
         terms,
@@ -94,6 +94,22 @@ def quote_package(terms: Terms, package: PackageOffer) -> Quote:
         retail=tidy(retail),
         package=package,
     )
+
+
+def require_chargeable(net_minor: int, currency: str, smallest_quantity: int | None) -> None:
+    """Refuse a total (minor units) that Stripe takes from no card; smallest_quantity: see
+    BelowChargeMinimum, which is raised under the minimum. Raises InvalidInput above the largest
+    charge."""
+    minimum = CHARGE_MINIMUM_MINOR[currency]
+    if net_minor < minimum:
+        raise BelowChargeMinimum(
+            total_minor=net_minor,
+            minimum_minor=minimum,
+            currency=currency,
+            smallest_quantity=smallest_quantity,
+        )
+    if net_minor > CHARGE_MAXIMUM_MINOR:
+        raise InvalidInput("The total is above the largest card charge. Take fewer credits.")
 
 
 def _quote(
@@ -137,19 +153,6 @@ def _required_retail(terms: Terms) -> Decimal:
             "Credits cannot be sold at their present price. Ask the seller, or take a package."
         )
     return terms.retail
-
-
-def _require_chargeable(net: int, currency: str, smallest_quantity: int | None) -> None:
-    minimum = CHARGE_MINIMUM_MINOR[currency]
-    if net < minimum:
-        raise BelowChargeMinimum(
-            total_minor=net,
-            minimum_minor=minimum,
-            currency=currency,
-            smallest_quantity=smallest_quantity,
-        )
-    if net > CHARGE_MAXIMUM_MINOR:
-        raise InvalidInput("The total is above the largest card charge. Take fewer credits.")
 
 
 def _smallest_quantity(terms: Terms, retail: Decimal) -> int | None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from gateway.errors import BadUserInput, BelowChargeMinimum, BelowWholesale
+from gateway.errors import BadUserInput, BelowChargeMinimum, BelowWholesale, InvalidInput
 from gateway.pricing.floor import QuantityRules, Terms
 from gateway.pricing.preview import Preview, StripeFeeEstimate, preview
+from gateway.pricing.quote import quote_credits
 
 TERMS = Terms(
     currency="USD",
@@ -57,6 +59,19 @@ def test_too_small_a_sale_is_shown_as_refused() -> None:
     seen = look("0.25", 1)
     assert isinstance(seen.refusal, BelowChargeMinimum)
     assert seen.refusal.minimum_minor == 50
+
+
+def test_too_large_a_sale_is_refused_as_its_quote_is() -> None:
+    assert look("0.25", 3_999_999).accepted
+    seen = look("0.25", 4_000_000)
+    assert seen.net_minor == 100_000_000
+    assert isinstance(seen.refusal, InvalidInput)
+    assert not seen.accepted
+    sold = replace(TERMS, retail=Decimal("0.25"), quantity=QuantityRules(1, 10**9, 1))
+    assert quote_credits(sold, 3_999_999).gross_minor == 99_999_975
+    with pytest.raises(InvalidInput) as quoted:
+        quote_credits(sold, 4_000_000)
+    assert quoted.value.message == seen.refusal.message
 
 
 def test_senseless_questions_are_bad_input() -> None:
