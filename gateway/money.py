@@ -49,12 +49,19 @@ def exponent(currency: str) -> int:
     return _EXPONENTS.get(currency, 2)
 
 
+def charge_step(currency: str) -> int:
+    """Minor units to which every amount is whole: 10 for currencies of three decimals, whose
+    last digit must be 0 in a charge (Stripe, "Currencies", three-decimal currencies), else 1."""
+    return 10 if exponent(currency) == 3 else 1
+
+
 def total_minor(*, credits: int, unit: Decimal, currency: str) -> int:
-    """credits × unit in minor units, rounded half up."""
+    """round_half_up(credits × unit), in minor units, to a whole `charge_step`."""
+    step = charge_step(currency)
     with localcontext() as context:
         context.prec = 60
-        exact = Decimal(credits) * unit.scaleb(exponent(currency))
-        return int(exact.to_integral_value(rounding=ROUND_HALF_UP))
+        exact = Decimal(credits) * unit.scaleb(exponent(currency)) / step
+        return int(exact.to_integral_value(rounding=ROUND_HALF_UP)) * step
 
 
 def is_unit_price(value: Decimal) -> bool:

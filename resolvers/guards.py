@@ -65,7 +65,8 @@ def mutation(
             try:
                 if not allow.admits(viewer):
                     raise Forbidden("Your role or scope does not include this.")
-                return await resolve(self, info, input)
+                with info.context.loaders.answering():
+                    return await resolve(self, info, input)
             except Refusal as refusal:
                 error = to_user_error(refusal, agency_side=viewer.sees_agency_side)
                 return payload(user_errors=[error])

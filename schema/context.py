@@ -1,13 +1,14 @@
 """What every resolver gets: the process's runtime and the proven viewer."""
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from gateway.auth.viewer import Viewer
+from gateway.auth.viewer import Scope, Viewer
 from gateway.errors import AccessDenied
 from gateway.runtime import Runtime
 
@@ -20,14 +21,28 @@ class Loaders:
     """Gathers the ids that one tick asks for into one set-based read per reader.
 
     Nothing is kept between ticks: a subscription lives long, and a mutation reads again what it
-    has just changed."""
+    has just changed. A viewer without the scope READ gets what its mutation answers with and can
+    follow it no further."""
 
     def __init__(self, runtime: Runtime, viewer: Viewer) -> None:
         self._runtime, self._viewer = runtime, viewer
         self._loaders: dict[Reader[Any, Any], DataLoader[Any, Any]] = {}
+        self._answering = False
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """While a mutation puts its own answer together."""
+        self._answering = True
+        try:
+            yield
+        finally:
+            self._answering = False
 
     async def load(self, read: Reader[K, T], key: K) -> T | None:
-        """The row of `key`, None when this viewer may not see it."""
+        """The row of `key`, None when this viewer may not see it. Raises AccessDenied for a viewer
+        that may not read and asks for more than its mutation's own answer."""
+        if not self._answering and not self._viewer.may(Scope.READ):
+            raise AccessDenied("To read further this key needs the scope READ.")
         loader = self._loaders.get(read)
         if loader is None:
             loader = self._loaders[read] = DataLoader(load_fn=self._batch(read), cache=False)

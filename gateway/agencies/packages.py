@@ -14,7 +14,7 @@ from gateway.auth.viewer import Viewer
 from gateway.database import Connection, row, transaction
 from gateway.errors import InvalidInput, NotFound
 from gateway.ids import is_id, new_id
-from gateway.money import MAX_CREDITS, Money, exponent
+from gateway.money import MAX_CREDITS, Money, charge_step, exponent
 from gateway.outbox.events import ActivityKind, record_agency_event
 from gateway.pricing.floor import require_amount
 from gateway.pricing.packages import COLUMNS, CreditPackage, Visibility, package_from_row
@@ -224,9 +224,10 @@ def _price_minor(price: Decimal, currency: str) -> int:
     if not 0 < price <= Decimal(CHARGE_MAXIMUM_MINOR).scaleb(-places):
         raise InvalidInput("This price cannot be charged to a card.", field=("price",))
     minor = price.scaleb(places)
-    if minor != minor.to_integral_value():
+    if minor % charge_step(currency):
+        # Cards are charged in two decimals even where the currency has three.
         raise InvalidInput(
-            f"A price in {currency} has at most {places} decimal places.", field=("price",)
+            f"A price in {currency} has at most {min(places, 2)} decimal places.", field=("price",)
         )
     return int(minor)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from datetime import datetime
 
@@ -21,6 +21,9 @@ from gateway.endpoints.messages import ClientMessage, Kind
 from gateway.endpoints.requests import GraphQLRequest
 from gateway.errors import QueryTooCostly
 
+Prove = Callable[[], Awaitable[Viewer]]
+"""Judges the socket's token again. Raises CloseSocket when it proves nothing any more."""
+
 
 class Conversation:
     """The operations of one socket and what ends them.
@@ -32,6 +35,7 @@ class Conversation:
         *,
         channel: Channel,
         viewer: Viewer,
+        prove: Prove,
         request_id: str,
         unfinished: set[asyncio.Task[ExecutionResult]],
         engine: Engine,
@@ -41,6 +45,7 @@ class Conversation:
     ) -> None:
         self._channel = channel
         self._viewer = viewer
+        self._prove = prove
         self._request_id = request_id
         self._unfinished = unfinished
         self._engine = engine
@@ -80,26 +85,28 @@ class Conversation:
         if id in self._running:
             raise CloseSocket(4409, f"Subscriber for {id} already exists")
         self._started += 1
-        caller = Caller(self._viewer, f"{self._request_id}.{self._started}", self._unfinished)
+        request_id = f"{self._request_id}.{self._started}"
         if len(self._running) < self._limits.subscriptions_per_socket:
-            self._running[id] = group.create_task(self._run(id, request, caller))
+            self._running[id] = group.create_task(self._run(id, request, request_id))
             return
         too_many = QueryTooCostly(
             "The socket passes the limit subscriptions_per_socket: "
             f"{self._limits.subscriptions_per_socket} are allowed at once."
         )
-        await self._channel.write(_error(id, rejected(too_many), caller))
+        await self._channel.write(_error(id, rejected(too_many), request_id))
 
-    async def _run(self, id: str, request: GraphQLRequest, caller: Caller) -> None:
-        structlog.contextvars.bind_contextvars(request_id=caller.request_id)
+    async def _run(self, id: str, request: GraphQLRequest, request_id: str) -> None:
+        structlog.contextvars.bind_contextvars(request_id=request_id)
         last: Json = {"id": id, "type": "complete"}
         try:
+            # Proven anew for each operation: a socket must not outlive a key that was revoked.
+            caller = Caller(await self._prove(), request_id, self._unfinished)
             operation = self._engine.prepare(request)
             async with aclosing(self._engine.stream(operation, caller)) as bodies:
                 async for body in bodies:
                     await self._channel.write({"id": id, "type": "next", "payload": body})
         except Rejected as refusal:
-            last = _error(id, refusal, caller)
+            last = _error(id, refusal, request_id)
         # Forgotten before the client hears of the end, for it may use the id again at once.
         del self._running[id]
         await self._channel.write(last)
@@ -142,8 +149,8 @@ def _promises(limits: Limits, request_id: str) -> Json:
     }
 
 
-def _error(id: str, refusal: Rejected, caller: Caller) -> Json:
-    body = refusal_body(refusal, request_id=caller.request_id)
+def _error(id: str, refusal: Rejected, request_id: str) -> Json:
+    body = refusal_body(refusal, request_id=request_id)
     return {"id": id, "type": "error", "payload": body["errors"]}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -16,7 +17,7 @@ from gateway.auth.viewer import Viewer
 from gateway.endpoints.answers import rejected
 from gateway.endpoints.channel import Channel, CloseSocket
 from gateway.endpoints.connections import Connections
-from gateway.endpoints.conversation import Conversation
+from gateway.endpoints.conversation import Conversation, Prove
 from gateway.endpoints.draining import Draining
 from gateway.endpoints.execution import Engine
 from gateway.endpoints.limits import Limits
@@ -56,10 +57,11 @@ class WebSocketEndpoint:
         try:
             await receive()  # websocket.connect
             await self._accept(scope, send)
-            viewer = await self._login(scope, channel)
+            viewer, prove = await self._login(scope, channel)
             conversation = Conversation(
                 channel=channel,
                 viewer=viewer,
+                prove=prove,
                 request_id=request_id,
                 unfinished=unfinished,
                 engine=self._engine,
@@ -94,26 +96,29 @@ class WebSocketEndpoint:
         if self._draining.is_set():
             raise CloseSocket(1012, "Server is restarting")
 
-    async def _login(self, scope: Scope, channel: Channel) -> Viewer:
+    async def _login(self, scope: Scope, channel: Channel) -> tuple[Viewer, Prove]:
         try:
             async with asyncio.timeout(self._limits.init_timeout_s):
                 payload = await _init_payload(channel)
-                return await self._viewer(payload, Headers(scope=scope))
+                prove = partial(self._viewer, _authorization(payload, Headers(scope=scope)))
+                return await prove(), prove
         except TimeoutError:
             raise CloseSocket(4408, "Connection initialisation timeout") from None
 
-    async def _viewer(self, payload: dict[str, Any], headers: Headers) -> Viewer:
-        authorization = (
-            payload.get("Authorization")
-            or payload.get("authorization")
-            or headers.get("authorization")
-        )
-        if authorization is not None and not isinstance(authorization, str):
-            raise CloseSocket(4400, "Authorization must be a string")
+    async def _viewer(self, authorization: str | None) -> Viewer:
         try:
             return await self._authenticate(authorization)
         except Exception as error:  # noqa: BLE001 - the client is told by a code, not by a cut
             raise _refused_login(error) from None
+
+
+def _authorization(payload: dict[str, Any], headers: Headers) -> str | None:
+    found = (
+        payload.get("Authorization") or payload.get("authorization") or headers.get("authorization")
+    )
+    if found is not None and not isinstance(found, str):
+        raise CloseSocket(4400, "Authorization must be a string")
+    return found
 
 
 async def _init_payload(channel: Channel) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import singledispatch
 from typing import NamedTuple
 
-from gateway.errors import DebtOutstanding, InvalidInput, InvalidState
+from gateway.errors import DebtOutstanding, InvalidInput, InvalidState, WalletBlocked
 from gateway.ledger.commands import (
     Adjust,
     Command,
@@ -160,6 +160,11 @@ def _(
 ) -> tuple[Draft, ...]:
     wallet = _client(wallets[command.wallet_id])
     check_credits(command.credits)
+    if wallet.suspended:
+        raise WalletBlocked(
+            "The client is suspended. Its agency can resume it.",
+            reasons=("SUB_ACCOUNT_SUSPENDED",),
+        )
     if wallet.debt:
         raise DebtOutstanding(debt=wallet.debt)
     draft = record(

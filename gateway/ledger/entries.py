@@ -147,6 +147,7 @@ def _moved_wallet(
         debt=wallet.debt - change.get("debt", 0),
         version=wallet.version + 1,
         lots=lots,
+        suspended=wallet.suspended,
     )
 
 

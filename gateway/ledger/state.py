@@ -80,7 +80,8 @@ class LotState(NamedTuple):
 class WalletState(NamedTuple):
     """A wallet's buckets (whole credits), its version and its lots that still hold credits.
 
-    debt is what the wallet owes, as a positive number. lots stand in burn order."""
+    debt is what the wallet owes, as a positive number. lots stand in burn order. suspended: its
+    client may not spend; read under the wallet's lock, so that no spend slips past."""
 
     id: str
     agency_id: str
@@ -92,6 +93,7 @@ class WalletState(NamedTuple):
     debt: int
     version: int
     lots: tuple[LotState, ...]
+    suspended: bool = False
 
     @property
     def total(self) -> int:

@@ -11,11 +11,12 @@ from typing import Final
 # a millisecond; and a plan that was kept from when a table was small must still use its index.
 LOCK_WALLETS: Final = """
 SELECT w.id, w.agency_id, w.kind, w.available, w.held, w.frozen, w.reserved, w.debt, w.version,
-       w.head_hash
+       w.head_hash, coalesce(s.status = 'SUSPENDED', FALSE) AS suspended
 FROM set_config('plan_cache_mode', 'force_generic_plan', true) AS keep_plans,
      set_config('enable_seqscan', 'off', true) AS by_index,
      unnest($1::text[], $2::text[]) AS wanted (agency_id, id)
 JOIN wallets w ON w.agency_id = wanted.agency_id AND w.id = wanted.id
+LEFT JOIN sub_accounts s ON s.agency_id = w.agency_id AND s.id = w.sub_account_id
 ORDER BY w.id
 FOR NO KEY UPDATE OF w
 """

@@ -128,6 +128,7 @@ def _wallet(row: asyncpg.Record, lots: list[LotState]) -> WalletState:
         debt=row["debt"],
         version=row["version"],
         lots=tuple(sorted(lots, key=burn_key)),
+        suspended=row["suspended"],
     )
 
 

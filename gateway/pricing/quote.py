@@ -14,6 +14,7 @@ from gateway.errors import (
 )
 from gateway.money import (
     CHARGE_MINIMUM_MINOR,
+    charge_step,
     covers,
     effective_unit,
     exponent,
@@ -159,9 +160,9 @@ def _smallest_quantity(terms: Terms, retail: Decimal) -> int | None:
     """The first quantity on the grid that meets the card minimum and the floor, if there is one."""
     currency, rules, floor = terms.currency, terms.quantity, required_floor(terms)
     minimum = CHARGE_MINIMUM_MINOR[currency]
-    # round_half_up(q × unit) ≥ minimum  ⇔  q × unit ≥ minimum − ½; in halves it stays exact.
+    # Rounding half up to the step: ≥ minimum ⇔ q × unit ≥ minimum − step ÷ 2; doubled it is exact.
     unit = (2 * retail.scaleb(exponent(currency))).as_integer_ratio()
-    quantity = rules.at_least(-(-(2 * minimum - 1) * unit[1] // unit[0]))
+    quantity = rules.at_least(-(-(2 * minimum - charge_step(currency)) * unit[1] // unit[0]))
     for _ in range(_GRID_TRIES):
         if quantity > rules.maximum:
             return None

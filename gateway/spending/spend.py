@@ -7,7 +7,7 @@ from typing import Final
 from gateway.auth.scope import visible
 from gateway.auth.viewer import Viewer
 from gateway.database import row
-from gateway.errors import InvalidInput, NotFound, WalletBlocked
+from gateway.errors import InvalidInput, NotFound
 from gateway.idempotency import request_hash
 from gateway.ids import is_id
 from gateway.ledger.commands import Spend
@@ -38,7 +38,7 @@ async def spend_credits(
             f"Give a reference of 1 to {_LONGEST_REFERENCE} printable characters.",
             field=("reference",),
         )
-    agency_id = await _spendable_agency(viewer, wallet_id)
+    agency_id = await _agency_of(viewer, wallet_id)
     command = Spend(
         agency_id=agency_id,
         wallet_id=wallet_id,
@@ -57,23 +57,17 @@ async def spend_credits(
     return await rt.book.post(command, idempotency=idempotency)
 
 
-async def _spendable_agency(viewer: Viewer, wallet_id: str) -> str:
-    """The agency of a client's wallet that may spend. Raises NotFound, WalletBlocked."""
+async def _agency_of(viewer: Viewer, wallet_id: str) -> str:
+    """Whose wallet it is. Raises NotFound. Whether it may spend is judged by the ledger, under the
+    wallet's lock and after the key was looked up: a repeated key gets its first answer."""
     if not is_id(wallet_id, "wallet"):
         raise NotFound("wallet", field=("walletId",))
-    condition = visible(viewer, first=2, agency="w.agency_id", sub_account="w.sub_account_id")
+    condition = visible(viewer, first=2)
     found = await row(
-        "SELECT w.agency_id, s.status FROM wallets w "
-        "JOIN sub_accounts s ON s.agency_id = w.agency_id AND s.id = w.sub_account_id "
-        f"WHERE w.id = $1 AND {condition.sql}",
+        f"SELECT agency_id FROM wallets WHERE id = $1 AND kind = 'CLIENT' AND {condition.sql}",
         wallet_id,
         *condition.values,
     )
     if found is None:
         raise NotFound("wallet", field=("walletId",))
-    if found["status"] == "SUSPENDED":
-        raise WalletBlocked(
-            "The client is suspended. Its agency can resume it.",
-            reasons=("SUB_ACCOUNT_SUSPENDED",),
-        )
     return str(found["agency_id"])

@@ -6,6 +6,7 @@ import pytest
 
 from tests.harness import harness
 from tests.shop import open_shop
+from tests.subscriber import subscribed
 
 pytestmark = pytest.mark.anyio
 
@@ -118,3 +119,93 @@ async def test_people_do_not_spend(database_url: str, role: str) -> None:
         )
         assert [error["code"] for error in payload["userErrors"]] == ["FORBIDDEN"]
         assert (await shop.spend(10, key="all"))["wallet"]["available"] == 0
+
+
+async def test_a_repeated_key_gets_its_first_answer_also_after_a_suspension(
+    database_url: str,
+) -> None:
+    async with harness(database_url) as h:
+        shop = await open_shop(h)
+        await shop.buy(10, key="buy")
+        first = await shop.spend(4, key="s")
+        client = shop.ids.sub_accounts[0]
+        await h.mutate(
+            shop.owner, "suspendSubAccount", "subAccount { status }", subAccountId=client
+        )
+        again = await shop.spend(4, key="s")
+        assert again["userErrors"] == []
+        assert (again["transaction"], again["replayed"]) == (first["transaction"], True)
+        refused = await shop.spend(4, key="other")
+        assert [error["code"] for error in refused["userErrors"]] == ["WALLET_BLOCKED"]
+
+
+SPEND_AND_LOOK = """
+mutation ($input: SpendCreditsInput!) {
+  spendCredits(input: $input) {
+    transaction { credits wallet { id } }
+    wallet {
+      available
+      owner { __typename }
+      transactions { nodes { id } }
+      purchases { nodes { id } }
+      paymentMethods { id }
+    }
+  }
+}
+"""
+
+
+async def test_a_key_that_may_only_spend_sees_its_answer_and_no_further(database_url: str) -> None:
+    async with harness(database_url) as h:
+        shop = await open_shop(h)
+        await shop.buy(10, key="buy")
+        made = await h.mutate(
+            shop.owner,
+            "createApiKey",
+            "secret",
+            agencyId=shop.agency,
+            name="spender",
+            scopes=["SPEND"],
+        )
+        wish = {
+            "walletId": shop.wallet,
+            "credits": 1,
+            "reference": "a search",
+            "idempotencyKey": "k",
+        }
+        plain = SPEND_AND_LOOK.split("owner", maxsplit=1)[0].replace(" wallet { id }", "") + "} } }"
+        answer = await h.execute(made["secret"], plain, {"input": wish})
+        assert answer.data["spendCredits"]["wallet"] == {"available": 9}
+        assert answer.data["spendCredits"]["transaction"] == {"credits": -1}
+        curious = await h.execute(made["secret"], SPEND_AND_LOOK, {"input": wish})
+        assert set(curious.codes) == {"FORBIDDEN"}
+        assert shop.ids.sub_accounts[0] not in str(curious.body)
+
+
+async def test_a_revoked_key_spends_no_more_over_a_socket_that_is_open(database_url: str) -> None:
+    async with harness(database_url) as h:
+        shop = await open_shop(h)
+        await shop.buy(10, key="buy")
+        made = await h.mutate(
+            shop.owner,
+            "createApiKey",
+            "apiKey { id } secret",
+            agencyId=shop.agency,
+            name="spender",
+            scopes=["SPEND"],
+        )
+        spend = (
+            "mutation ($input: SpendCreditsInput!) { spendCredits(input: $input) "
+            "{ wallet { available } } }"
+        )
+        wish = {"walletId": shop.wallet, "credits": 1, "reference": "x", "idempotencyKey": "one"}
+        async with subscribed(h, made["secret"], spend, {"input": wish}) as socket:
+            assert (await socket.update())["wallet"] == {"available": 9}
+            await socket.frame()
+            await h.mutate(
+                shop.owner, "revokeApiKey", "apiKey { id }", apiKeyId=made["apiKey"]["id"]
+            )
+            payload = {"query": spend, "variables": {"input": wish | {"idempotencyKey": "two"}}}
+            await socket.socket.send_json({"id": "2", "type": "subscribe", "payload": payload})
+            assert (await socket.frame())["closed"] == 4401
+        assert (await shop.spend(9, key="rest"))["wallet"]["available"] == 0

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import BelowChargeMinimum, BelowWholesale, Refusal
-from gateway.money import CHARGE_MINIMUM_MINOR, exponent
+from gateway.money import charge_step, CHARGE_MINIMUM_MINOR, exponent
 from gateway.pricing.floor import QuantityRules, Terms
 from gateway.pricing.quote import PackageOffer, Quote, quote_credits, quote_package
 
@@ -44,7 +44,7 @@ def must_hold(terms: Terms, quote: Quote) -> None:
     floor = Fraction(terms.wholesale) + Fraction(terms.minimum_margin)
     assert Fraction(quote.net_minor, minor * issued) >= floor
     exact_fee = Fraction(terms.wholesale) * issued * minor
-    assert abs(quote.wholesale_total_minor - exact_fee) <= Fraction(1, 2)
+    assert abs(quote.wholesale_total_minor - exact_fee) <= Fraction(charge_step(quote.currency), 2)
     assert quote.margin_minor == quote.net_minor - quote.wholesale_total_minor >= 0
     assert quote.gross_minor == quote.net_minor + quote.tax_minor
     assert CHARGE_MINIMUM_MINOR[terms.currency] <= quote.gross_minor <= 99_999_999
@@ -70,7 +70,7 @@ def test_no_quantity_is_quoted_under_the_floor(terms: Terms, credits: int) -> No
     else:
         assert terms.retail is not None
         exact = Fraction(terms.retail) * quote.credits * 10 ** exponent(terms.currency)
-        assert abs(quote.net_minor - exact) <= Fraction(1, 2)
+        assert abs(quote.net_minor - exact) <= Fraction(charge_step(quote.currency), 2)
         must_hold(terms, quote)
 
 
