@@ -44,7 +44,11 @@ described(
 described(
     PurchaseFlag,
     "Something about a purchase that a person should look at.",
-    {PurchaseFlag.LATE_SUCCESS: "It was paid after it had ended; the credits were issued."},
+    {
+        PurchaseFlag.LATE_SUCCESS: "It was paid after it had ended; the credits were issued.",
+        PurchaseFlag.ACCOUNT_LOST: "The bank was still deciding when the agency took back our "
+        "permission to act for its Stripe account: look there whether it was paid.",
+    },
 )
 described(
     DeclineReason,

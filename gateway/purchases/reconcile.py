@@ -7,12 +7,13 @@ from typing import Final
 
 import structlog
 
+from gateway.agencies.refresh import refresh_connection_by_account
 from gateway.purchases import store
 from gateway.purchases.cancel import end_unpaid
 from gateway.purchases.intents import advance
 from gateway.purchases.record import PurchaseRecord
 from gateway.runtime import Runtime
-from gateway.stripe_connect.errors import StripeFailure
+from gateway.stripe_connect.errors import AccountLost, StripeFailure
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +27,8 @@ async def reconcile_purchases(rt: Runtime) -> int:
 
     Due: not looked at for `reconcile_after_s`; for 15 s when Stripe's answer to the creation was
     never stored, or when the purchase's time is over. After: each was read from Stripe and
-    settled; one whose time is over is ended. Stripe's failures leave it for the next time."""
+    settled; one whose time is over is ended, also when its account is lost. Stripe's other
+    failures leave it for the next time."""
     now, patience_s = rt.clock(), rt.settings.reconcile_after_s
     due = await store.claim_due(
         now=now,
@@ -49,8 +51,19 @@ async def _reconcile(rt: Runtime, purchase: PurchaseRecord) -> None:
     over = rt.clock() >= purchase.expires_at
     settled = purchase
     if purchase.payment_intent_id is not None or not over:
-        settled = await advance(rt, purchase)
+        try:
+            settled = await advance(rt, purchase)
+        except AccountLost:
+            await _note_lost_account(rt, purchase)
     if over and settled.status.is_open:
         settled = await end_unpaid(rt, settled)
     if settled.status is not purchase.status:
         log.info("reconciled", purchase=purchase.id, status=settled.status.value)
+
+
+async def _note_lost_account(rt: Runtime, purchase: PurchaseRecord) -> None:
+    """An unpaid purchase waits for its time. Of one that the bank is deciding on nobody will
+    tell us: a person has to ask."""
+    await refresh_connection_by_account(rt, purchase.stripe_account_id)
+    if await store.flag_account_lost(purchase, now=rt.clock()):
+        log.error("alert_account_lost", purchase=purchase.id, account=purchase.stripe_account_id)

@@ -57,6 +57,7 @@ class PurchaseFlag(StrEnum):
     """Something that a person should look at."""
 
     LATE_SUCCESS = "LATE_SUCCESS"
+    ACCOUNT_LOST = "ACCOUNT_LOST"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

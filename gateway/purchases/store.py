@@ -57,6 +57,15 @@ _FILL: Final = f"""
     SELECT {columns()} FROM changed
 """
 
+_FLAG_LOST: Final = f"""
+    WITH changed AS (
+        UPDATE purchases SET flag = 'ACCOUNT_LOST', updated_at = $3
+        WHERE agency_id = $1 AND id = $2 AND status = 'PROCESSING' AND flag IS NULL
+        RETURNING *
+    ), told AS ({TELL_AGENCY})
+    SELECT id FROM changed
+"""
+
 # Moving checked_at is the claim: another worker that looks meanwhile finds nothing due.
 _CLAIM: Final = f"""
     UPDATE purchases SET checked_at = $1 WHERE (agency_id, id) IN (
@@ -139,6 +148,12 @@ async def quarantine(
     kept = purchase.payment_intent_id or intent_id
     found = await row(_QUARANTINE, purchase.agency_id, purchase.id, kept, now)
     return None if found is None else PurchaseRecord.of(found)
+
+
+async def flag_account_lost(purchase: PurchaseRecord, *, now: datetime) -> bool:
+    """Flag a payment under way whose account was lost, for a person. False for any other
+    purchase, and for one that has a flag."""
+    return await row(_FLAG_LOST, purchase.agency_id, purchase.id, now) is not None
 
 
 async def fill_fee(
