@@ -57,6 +57,7 @@ class Answer:
 def settings_for(database_url: str, stripe_url: str, **more: object) -> Settings:
     """Settings of a gateway under test."""
     values: dict[str, object] = {
+        "_env_file": None,
         "environment": Environment.TEST,
         "database_url": database_url,
         "port": 0,

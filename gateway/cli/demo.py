@@ -105,6 +105,10 @@ def _forget(data_dir: Path) -> None:
 
 def _settings(database_url: str, stripe_url: str, port: int) -> Settings:
     return load_settings(
+        # A demo is the same everywhere: what a production `.env` beside it says does not count.
+        _env_file=None,
+        token_jwks_url=None,
+        redis_url=None,
         environment=Environment.DEMO,
         database_url=database_url,
         port=port,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import BelowChargeMinimum, BelowWholesale, Refusal
-from gateway.money import charge_step, CHARGE_MINIMUM_MINOR, exponent
+from gateway.money import CHARGE_MINIMUM_MINOR, charge_step, exponent
 from gateway.pricing.floor import QuantityRules, Terms
 from gateway.pricing.quote import PackageOffer, Quote, quote_credits, quote_package
 
