@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from gateway.purchases.declines import message_of, reason_of
 from gateway.purchases.record import PurchaseRecord, PurchaseStatus
-from gateway.stripe_connect.values import CardProblem, Intent, IntentStatus
+from gateway.stripe_connect.values import Intent, IntentStatus
 
 PURCHASE_KEY = "rebill_purchase"
 """Name of the metadata entry by which an intent says which purchase it belongs to."""
@@ -17,7 +18,9 @@ PURCHASE_KEY = "rebill_purchase"
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The columns that a reading of an unpaid intent may change."""
+    """The columns that a reading of an unpaid intent may change.
+
+    last_error_charge_id: the newest refused charge that `attempts` counts."""
 
     status: PurchaseStatus
     payment_intent_id: str | None
@@ -60,16 +63,33 @@ def differences(purchase: PurchaseRecord, intent: Intent) -> list[str]:
     return [name for name, (ours, theirs) in facts.items() if ours != theirs]
 
 
+def has_uncounted_failure(purchase: PurchaseRecord, intent: Intent) -> bool:
+    """True when the intent's charges must be listed: between two readings a buyer's device may
+    have failed many times, and the intent shows only the last one."""
+    if intent.status is not IntentStatus.REQUIRES_PAYMENT_METHOD or intent.last_error is None:
+        return False
+    charge_id = intent.last_error.charge_id
+    return charge_id is None or charge_id != purchase.last_error_charge_id
+
+
 def next_progress(
-    purchase: PurchaseRecord, intent: Intent, *, now: datetime, attempts_allowed: int
+    purchase: PurchaseRecord,
+    intent: Intent,
+    *,
+    failed_charges: Sequence[str],
+    now: datetime,
+    attempts_allowed: int,
 ) -> Progress:
     """Where an open purchase stands after its intent was read, unless the intent was paid.
 
-    See the table of domain rule "Purchase" and Stripe, "How PaymentIntents and SetupIntents
-    work"."""
+    failed_charges: the intent's refused charges, newest first; empty unless
+    `has_uncounted_failure`. See the table of domain rule "Purchase" and Stripe, "How
+    PaymentIntents and SetupIntents work"."""
     assert intent.status is not IntentStatus.SUCCEEDED, "a paid intent is completed, not noted"
     problem = intent.last_error
-    attempts = purchase.attempts + (problem is not None and _is_new(purchase, intent, problem))
+    counted = purchase.last_error_charge_id
+    uncounted = list(takewhile(lambda charge: charge != counted, failed_charges))
+    attempts = purchase.attempts + len(uncounted) + _failed_before_the_bank(purchase, intent)
     status = _status(purchase, intent, attempts=attempts, allowed=attempts_allowed, now=now)
     reason = None if problem is None else reason_of(problem)
     waiting = status is PurchaseStatus.REQUIRES_ACTION
@@ -80,7 +100,7 @@ def next_progress(
         next_action=_shown_action(intent.next_action) if waiting else None,
         last_error_reason=purchase.last_error_reason if reason is None else reason.value,
         last_error_message=purchase.last_error_message if reason is None else message_of(reason),
-        last_error_charge_id=problem.charge_id if problem else purchase.last_error_charge_id,
+        last_error_charge_id=uncounted[0] if uncounted else counted,
         attempts=attempts,
     )
 
@@ -102,15 +122,14 @@ def _status(
     return PurchaseStatus.PENDING
 
 
-def _is_new(purchase: PurchaseRecord, intent: Intent, problem: CardProblem) -> bool:
-    """True for an error that was not counted yet: the same one is read many times.
-
-    Every attempt that reaches a bank has a charge of its own. One that ends before (a failed
-    3-D Secure) has none, but was seen waiting for the buyer just before."""
-    if intent.status is not IntentStatus.REQUIRES_PAYMENT_METHOD:
+def _failed_before_the_bank(purchase: PurchaseRecord, intent: Intent) -> bool:
+    """True for an attempt that ended without a charge (a failed 3-D Secure) and was not counted
+    yet: the same error is read many times, but first after waiting for the buyer."""
+    problem = intent.last_error
+    if intent.status is not IntentStatus.REQUIRES_PAYMENT_METHOD or problem is None:
         return False
     if problem.charge_id is not None:
-        return problem.charge_id != purchase.last_error_charge_id
+        return False
     waited = purchase.status is PurchaseStatus.REQUIRES_ACTION
     return waited or purchase.last_error_reason is None
 

@@ -15,7 +15,12 @@ from gateway.ledger.commands import Issue
 from gateway.ledger.state import CostBasis
 from gateway.purchases import store
 from gateway.purchases.completion import CompletePurchase, Paid, SavedCard, SetAside
-from gateway.purchases.decide import differences, next_progress, progress_of
+from gateway.purchases.decide import (
+    differences,
+    has_uncounted_failure,
+    next_progress,
+    progress_of,
+)
 from gateway.purchases.record import PurchaseRecord, PurchaseStatus
 from gateway.runtime import Runtime
 from gateway.stripe_connect.errors import UnexpectedState
@@ -24,6 +29,13 @@ from gateway.stripe_connect.values import Intent, IntentStatus
 log = structlog.get_logger(__name__)
 
 _READINGS: Final = 5
+_PAYABLE: Final = frozenset(
+    {
+        IntentStatus.REQUIRES_PAYMENT_METHOD,
+        IntentStatus.REQUIRES_CONFIRMATION,
+        IntentStatus.REQUIRES_ACTION,
+    }
+)
 
 
 async def settle(rt: Runtime, purchase: PurchaseRecord, intent: Intent) -> PurchaseRecord:
@@ -33,7 +45,8 @@ async def settle(rt: Runtime, purchase: PurchaseRecord, intent: Intent) -> Purch
     the purchase, also when it had expired, failed or been canceled (flag LATE_SUCCESS). An intent
     that differs from the snapshot in amount, currency, fee, account or mode issues nothing and
     sets the purchase aside (QUARANTINED, logged as an alert). A final status is never left for
-    an open one. See Stripe, "How PaymentIntents and SetupIntents work"."""
+    an open one, and an ended purchase leaves no intent that could still be paid. Raises
+    StripeFailure. See Stripe, "How PaymentIntents and SetupIntents work"."""
     for _ in range(_READINGS):
         settled = await _settle_once(rt, purchase, intent)
         if settled is not None:
@@ -86,9 +99,12 @@ async def _note_progress(
     rt: Runtime, purchase: PurchaseRecord, intent: Intent
 ) -> PurchaseRecord | None:
     if not purchase.status.is_open:
-        return purchase
+        return await _end_leftover(rt, purchase, intent)
     allowed, now = rt.settings.purchase_attempts, rt.clock()
-    progress = next_progress(purchase, intent, now=now, attempts_allowed=allowed)
+    failed = await _failed_charges(rt, purchase, intent)
+    progress = next_progress(
+        purchase, intent, failed_charges=failed, now=now, attempts_allowed=allowed
+    )
     noted: PurchaseRecord | None = purchase
     if progress != progress_of(purchase):
         noted = await store.advance_row(purchase, progress, now=now)
@@ -96,6 +112,25 @@ async def _note_progress(
     if noted is not None and used_up:
         return await cancel_intent(rt, noted)
     return noted
+
+
+async def _end_leftover(
+    rt: Runtime, purchase: PurchaseRecord, intent: Intent
+) -> PurchaseRecord | None:
+    # The purchase ended while the creation of this intent was not answered yet.
+    if intent.status not in _PAYABLE:
+        return purchase
+    try:
+        await rt.stripe.cancel_payment_intent(account=intent.account, id=intent.id)
+    except UnexpectedState:
+        return None
+    return purchase
+
+
+async def _failed_charges(rt: Runtime, purchase: PurchaseRecord, intent: Intent) -> list[str]:
+    if not has_uncounted_failure(purchase, intent):
+        return []
+    return await rt.stripe.failed_charges(account=intent.account, payment_intent=intent.id)
 
 
 async def _complete(rt: Runtime, purchase: PurchaseRecord, intent: Intent) -> PurchaseRecord | None:

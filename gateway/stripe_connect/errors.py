@@ -40,7 +40,12 @@ class UnexpectedState(StripeFailure):
 
 
 class NotFoundAtStripe(StripeFailure):
-    """`resource_missing`."""
+    """`resource_missing`. `param`: the parameter that names what is missing; None where Stripe
+    names none."""
+
+    def __init__(self, message: str, *, param: str | None) -> None:
+        super().__init__(message)
+        self.param = param
 
 
 class IdempotencyMismatch(StripeFailure):

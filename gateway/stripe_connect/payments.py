@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Final
 
 from gateway.stripe_connect.caller import CARDS_ONLY, Caller
 from gateway.stripe_connect.reading import read_intent
 from gateway.stripe_connect.transport import Answer
-from gateway.stripe_connect.values import Intent
+from gateway.stripe_connect.values import Intent, IntentStatus
 
 _EXPANDED: Final = ["latest_charge.balance_transaction", "payment_method"]
 
@@ -74,9 +74,10 @@ class Payments(Caller):
         return read_intent(answer.data, account=account)
 
     async def payment_intents_of(
-        self, *, account: str, customer: str, created_after: datetime
+        self, *, account: str, customer: str | None, created_after: datetime
     ) -> list[Intent]:
-        """A customer's intents since an instant: finds the one whose creation was not answered.
+        """A customer's intents since an instant, newest first: finds the one whose creation was
+        not answered. customer None: the intents of all customers.
 
         A list and not a search: search lags behind, lists do not. See Stripe, "Search"."""
         pages = self._pages(
@@ -89,6 +90,22 @@ class Payments(Caller):
             account=account,
         )
         return [read_intent(data, account=account) async for data in pages]
+
+    async def failed_charges(self, *, account: str, payment_intent: str) -> list[str]:
+        """Ids of an intent's charges that a bank refused, newest first: each was one attempt."""
+        pages = self._pages("/v1/charges", {"payment_intent": payment_intent}, account=account)
+        return [data["id"] async for data in pages if data["status"] == "failed"]
+
+    async def paid_intents(
+        self, *, account: str, created_from: datetime, created_before: datetime
+    ) -> AsyncIterator[Intent]:
+        """An account's paid intents of a span of time, newest first and page by page, without
+        their charges and cards."""
+        span = {"gte": int(created_from.timestamp()), "lt": int(created_before.timestamp())}
+        pages = self._pages("/v1/payment_intents", {"created": span}, account=account)
+        async for data in pages:
+            if data["status"] == IntentStatus.SUCCEEDED:
+                yield read_intent(data, account=account)
 
     async def _current(self, answer: Answer, account: str) -> Intent:
         if answer.replayed:

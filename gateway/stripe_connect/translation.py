@@ -24,7 +24,6 @@ from gateway.stripe_connect.reading import read_problem
 _BY_CODE: Final[Mapping[str, type[StripeFailure]]] = {
     "payment_intent_unexpected_state": UnexpectedState,
     "setup_intent_unexpected_state": UnexpectedState,
-    "resource_missing": NotFoundAtStripe,
     "account_invalid": AccountLost,
     "application_not_authorized": AccountLost,
 }
@@ -46,19 +45,18 @@ def is_worth_another_try(error: stripe.StripeError) -> bool:
 def translate(error: stripe.StripeError, *, method: str) -> StripeFailure:
     """The failure that `error` stands for after the last try."""
     facts = _facts(error)
-    code = facts.get("code")
     if isinstance(error, stripe.CardError):
         return _declined(facts)
     if isinstance(error, stripe.IdempotencyError):
         return IdempotencyMismatch("idempotency_error")
     if isinstance(error, stripe.RateLimitError):
         return RateLimited("rate_limit")
-    if isinstance(code, str) and code in _BY_CODE:
-        return _BY_CODE[code](code)
+    if (named := _named(facts)) is not None:
+        return named
     if is_worth_another_try(error) or (error.http_status or 0) >= 500:
         return StripeUnavailable(type(error).__name__, outcome_unknown=method == "post")
     text = facts.get("message") or type(error).__name__
-    return StripeRefused(str(text), code=code, param=facts.get("param"))
+    return StripeRefused(str(text), code=facts.get("code"), param=facts.get("param"))
 
 
 def _facts(error: stripe.StripeError) -> Mapping[str, Any]:
@@ -67,6 +65,14 @@ def _facts(error: stripe.StripeError) -> Mapping[str, Any]:
     if isinstance(found, str):  # OAuth: the error is its code
         return {"code": found, "message": body.get("error_description")}
     return found if isinstance(found, Mapping) else {}
+
+
+def _named(facts: Mapping[str, Any]) -> StripeFailure | None:
+    """The failure that has a code of its own."""
+    code = facts.get("code")
+    if code == "resource_missing":
+        return NotFoundAtStripe(code, param=facts.get("param"))
+    return _BY_CODE[code](code) if isinstance(code, str) and code in _BY_CODE else None
 
 
 def _declined(facts: Mapping[str, Any]) -> CardDeclined:

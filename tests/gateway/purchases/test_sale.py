@@ -152,6 +152,40 @@ async def test_five_declines_end_the_purchase_and_its_intent(shop: Shop) -> None
     assert await shop.available() == 0
 
 
+async def test_declines_that_nobody_read_count_all_the_same(shop: Shop) -> None:
+    purchase = (await shop.buy()).purchase
+    for _ in range(3):
+        await shop.confirm(purchase, "pm_card_visa_chargeDeclined")
+    for _ in range(2):
+        seen = await refresh_purchase(shop.rt, shop.client.viewer, purchase.id)
+        assert (seen.status, seen.attempts) == (PurchaseStatus.PENDING, 3)
+
+    for _ in range(9):
+        await shop.confirm(purchase, "pm_card_visa_chargeDeclined")
+    ended = await refresh_purchase(shop.rt, shop.client.viewer, purchase.id)
+    assert (ended.status, ended.attempts) == (PurchaseStatus.FAILED, 12)
+    [intent] = shop.at_stripe("payment_intent")
+    assert intent["status"] == "canceled"
+    assert await shop.available() == 0
+
+
+async def test_declines_and_a_failed_three_d_secure_are_added_up(shop: Shop) -> None:
+    purchase = (await shop.buy()).purchase
+    for _ in range(2):
+        await shop.confirm(purchase, "pm_card_visa_chargeDeclined")
+    await shop.confirm(purchase, "pm_card_threeDSecure2Required")
+    waiting = await refresh_purchase(shop.rt, shop.client.viewer, purchase.id)
+    assert waiting.status is PurchaseStatus.REQUIRES_ACTION
+    assert waiting.payment_intent_id is not None
+    shop.box.actions.answer_3ds(waiting.payment_intent_id, approved=False)
+    failed = await refresh_purchase(shop.rt, shop.client.viewer, purchase.id)
+    assert (failed.status, failed.attempts) == (PurchaseStatus.PENDING, 3)
+
+    await shop.confirm(purchase, "pm_card_visa_chargeDeclined")
+    again = await refresh_purchase(shop.rt, shop.client.viewer, purchase.id)
+    assert (again.status, again.attempts) == (PurchaseStatus.PENDING, 4)
+
+
 async def test_three_d_secure_approved_completes(shop: Shop) -> None:
     card = await shop.pretend_saved("pm_card_threeDSecure2Required")
     started = await shop.buy(payment_method_id=card)

@@ -161,6 +161,35 @@ async def test_a_payment_that_is_processing_cannot_be_canceled(shop: Shop) -> No
     assert (await shop.purchase(purchase.id)).status is PurchaseStatus.PROCESSING
 
 
+async def test_an_intent_that_arrives_after_the_cancel_cannot_be_paid(shop: Shop) -> None:
+    await shop.buy()
+    shop.box.faults.add("delay_before", "^/v1/payment_intents$", method="POST", seconds=1)
+    buying = asyncio.ensure_future(shop.buy(credits=200))
+    async with asyncio.timeout(5):
+        while True:
+            if opened := await rows("SELECT id FROM purchases WHERE credits = 200"):
+                break
+            await asyncio.sleep(0.01)
+    canceled = await cancel_purchase(shop.rt, shop.client.viewer, opened[0]["id"])
+    assert canceled.status is PurchaseStatus.CANCELED
+    assert len(shop.at_stripe("payment_intent")) == 1
+
+    answered = (await buying).purchase
+    assert answered.status is PurchaseStatus.CANCELED
+    [_, late] = shop.at_stripe("payment_intent")
+    assert (late["metadata"]["rebill_purchase"], late["status"]) == (canceled.id, "canceled")
+
+
+async def test_an_ended_purchase_whose_leftover_intent_is_paid_first_issues(shop: Shop) -> None:
+    purchase = (await shop.buy()).purchase
+    unpaid = await read(shop, purchase)
+    await rows("UPDATE purchases SET status = 'EXPIRED', revision = revision + 1")
+    await shop.confirm(purchase)
+    settled = await settle(shop.rt, await shop.purchase(purchase.id), unpaid)
+    assert (settled.status, settled.flag) == (PurchaseStatus.COMPLETED, PurchaseFlag.LATE_SUCCESS)
+    assert await shop.available() == 100
+
+
 async def test_another_clients_purchase_cannot_be_canceled_or_refreshed(shop: Shop) -> None:
     purchase = (await shop.buy()).purchase
     other = await shop.add_client("Other")

@@ -126,6 +126,27 @@ async def test_three_tries_with_one_key_then_a_typed_failure(
     assert [entry.idempotency_key for entry in desk.sent()] == ["k"] * 3
 
 
+async def test_what_is_missing_is_named(desk: Desk) -> None:
+    with pytest.raises(NotFoundAtStripe) as missing:
+        await desk.create(customer="cus_unknown")
+    assert missing.value.param == "customer"
+
+
+async def test_refused_charges_of_one_intent_are_listed_newest_first(desk: Desk) -> None:
+    await desk.create("other", payment_method="pm_card_visa", confirm=True)
+    intents = []
+    for key in ("a", "b"):
+        with pytest.raises(CardDeclined) as declined:
+            await desk.create(key, payment_method="pm_card_visa_chargeDeclined", confirm=True)
+        intents.append(declined.value)
+    for refused in intents:
+        assert refused.intent_id is not None
+        listed = await desk.stripe.failed_charges(
+            account=desk.account, payment_intent=refused.intent_id
+        )
+        assert listed == [refused.problem.charge_id]
+
+
 async def test_a_failed_read_has_no_unknown_outcome(desk: Desk) -> None:
     intent = await desk.create()
     desk.box.faults.add("status_before", "^/v1/payment_intents/", count=None)
