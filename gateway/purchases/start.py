@@ -79,7 +79,7 @@ async def _open(rt: Runtime, viewer: Viewer, wish: Wish) -> PurchaseRecord:
         )
         _check_total(wish, quote)
         await _check_card(rt, connection, buyer, wish)
-        await _check_duplicate(rt, connection, buyer, wish)
+        await _check_duplicate(rt, connection, buyer, wish, quote)
         purchase = await store.insert(connection, _values(rt, viewer, buyer, wish, quote))
         await _store_key(connection, viewer, wish, purchase)
         return purchase
@@ -132,18 +132,21 @@ async def _check_card(rt: Runtime, connection: Connection, buyer: Buyer, wish: W
         raise NotFound("payment method", field=("paymentMethodId",))
 
 
-async def _check_duplicate(rt: Runtime, connection: Connection, buyer: Buyer, wish: Wish) -> None:
+async def _check_duplicate(
+    rt: Runtime, connection: Connection, buyer: Buyer, wish: Wish, quote: Quote
+) -> None:
+    # The same quantity is the same number of credits issued, as a package or not. A payment that
+    # the bank is still deciding on outlives the purchase's time.
     if wish.confirm_duplicate:
         return
     sql = """
         SELECT id FROM purchases
-        WHERE agency_id = $1 AND wallet_id = $2 AND status = ANY($3) AND expires_at > $4
-            AND payment_method_id IS NOT DISTINCT FROM $5
-            AND CASE WHEN $6::text IS NULL THEN package_id IS NULL AND credits = $7
-                ELSE package_id = $6 END
+        WHERE agency_id = $1 AND wallet_id = $2 AND status = ANY($3)
+            AND (status = 'PROCESSING' OR expires_at > $4)
+            AND payment_method_id IS NOT DISTINCT FROM $5 AND credits + bonus_credits = $6
         ORDER BY created_at DESC LIMIT 1
     """
-    item = (wish.payment_method_id, wish.package_id, wish.credits)
+    item = (wish.payment_method_id, quote.credits + quote.bonus_credits)
     found = await row(
         sql, buyer.agency_id, buyer.wallet_id, sorted(OPEN), rt.clock(), *item, on=connection
     )

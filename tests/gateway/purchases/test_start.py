@@ -29,6 +29,7 @@ from gateway.pricing.quote import Quote
 from gateway.purchases.cancel import cancel_purchase
 from gateway.purchases.quote import quote_purchase
 from gateway.purchases.record import PurchaseStatus
+from gateway.purchases.refresh import refresh_purchase
 from tests.gateway.purchases.shop import Shop, add_package, owner_of, set_prices
 
 pytestmark = pytest.mark.anyio
@@ -108,6 +109,16 @@ async def test_a_block_stops_buying_and_changes_nothing(
         await shop.buy()
     assert says(refused.value)
     await assert_nothing_happened(shop)
+    # Nor does a quote promise what a purchase would refuse.
+    quoted = await quote_purchase(
+        shop.rt,
+        shop.client.viewer,
+        wallet_id=shop.client.wallet_id,
+        credits=100,
+        package_id=None,
+    )
+    assert isinstance(quoted, refusal)
+    assert says(quoted)
 
 
 async def test_a_changed_price_answers_the_new_quote(shop: Shop) -> None:
@@ -222,6 +233,41 @@ async def test_twenty_equal_wishes_at_once_open_one_purchase(shop: Shop) -> None
     refused = [answer for answer in answers if isinstance(answer, DuplicateSuspected)]
     assert len(refused) == 19
     assert await shop.count("purchases") == 1
+
+
+async def test_a_payment_the_bank_still_decides_on_is_suspected_after_its_time(
+    shop: Shop,
+) -> None:
+    first = (await shop.buy()).purchase
+    await shop.confirm(first, "pm_usBankAccount_processing")
+    waiting = await refresh_purchase(shop.rt, shop.client.viewer, first.id)
+    assert waiting.status is PurchaseStatus.PROCESSING
+    shop.clock.advance(days=2)
+    with pytest.raises(DuplicateSuspected) as refused:
+        await shop.buy()
+    assert refused.value.purchase_id == first.id
+    assert await shop.count("purchases") == 1
+
+
+async def test_an_unpaid_purchase_is_no_duplicate_after_its_time(shop: Shop) -> None:
+    await shop.buy()
+    shop.clock.advance(days=2)
+    await shop.buy()
+    assert await shop.count("purchases") == 2
+
+
+async def test_as_many_credits_as_a_package_gives_are_the_same_quantity(shop: Shop) -> None:
+    package_id = await add_package(shop, credits=100, bonus=0, price_minor=2500)
+    other_id = await add_package(shop, credits=90, bonus=10, price_minor=2400)
+    first = await shop.buy(package_id=package_id)
+    for wish in ({"credits": 100}, {"package_id": other_id}):
+        with pytest.raises(DuplicateSuspected) as refused:
+            await shop.buy(**wish)
+        assert refused.value.purchase_id == first.purchase.id
+    assert await shop.count("purchases") == 1
+    # 90 are another quantity than the 100 that the other package gives.
+    await shop.buy(credits=90)
+    assert await shop.count("purchases") == 2
 
 
 async def test_an_ended_purchase_is_no_duplicate(shop: Shop) -> None:
