@@ -14,7 +14,7 @@ from gateway.database import Connection, Row, row, rows, transaction
 from gateway.errors import StripeNotReady
 from gateway.ids import new_id
 from gateway.purchases.completion import SavedCard, keep_cards
-from gateway.purchases.customers import ensure_customer
+from gateway.purchases.customers import Customer, with_customer
 from gateway.purchases.declines import reason_of
 from gateway.purchases.intents import unavailable
 from gateway.purchases.wish import find_buyer
@@ -173,19 +173,15 @@ async def read_and_settle(rt: Runtime, setup: CardSetupRecord) -> CardSetupRecor
 
 
 async def _create(rt: Runtime, setup: CardSetupRecord) -> CardSetupRecord:
-    customer = await ensure_customer(
-        rt,
-        agency_id=setup.agency_id,
-        sub_account_id=setup.sub_account_id,
-        account=setup.stripe_account_id,
-    )
-    intent = await rt.stripe.create_setup_intent(
-        account=setup.stripe_account_id,
-        customer=customer,
-        metadata={SETUP_KEY: setup.id, "rebill_agency": setup.agency_id},
-        key=f"rebill:seti:{setup.id}",
-    )
-    return await settle_card_setup(rt, setup, intent)
+    async def ask(customer: Customer) -> SetupIntent:
+        return await rt.stripe.create_setup_intent(
+            account=setup.stripe_account_id,
+            customer=customer.customer_id,
+            metadata={SETUP_KEY: setup.id, "rebill_agency": setup.agency_id},
+            key=f"rebill:seti:{setup.id}:{customer.id}",
+        )
+
+    return await settle_card_setup(rt, setup, await with_customer(rt, setup, ask))
 
 
 def _is_foreign(setup: CardSetupRecord, intent: SetupIntent) -> bool:

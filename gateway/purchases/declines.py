@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from gateway.errors import CardDeclined
+from gateway.errors import CardDeclined, PaymentUnavailable, Refusal
 from gateway.stripe_connect.values import CardProblem
 
 
@@ -94,6 +94,9 @@ def message_of(reason: DeclineReason) -> str:
     return _MESSAGES[reason]
 
 
-def refusal_of(reason: DeclineReason) -> CardDeclined:
-    """The typed error of a mutation whose payment did not pass."""
+def refusal_of(reason: DeclineReason) -> Refusal:
+    """The typed error of a mutation whose payment did not pass: CardDeclined, or
+    PaymentUnavailable when no bank was asked."""
+    if reason is DeclineReason.REFUSED:
+        return PaymentUnavailable(message_of(reason))
     return CardDeclined(message_of(reason), reason=reason.value, retryable=reason in RETRYABLE)

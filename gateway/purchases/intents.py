@@ -12,7 +12,7 @@ from gateway.crash_points import crash_point
 from gateway.database import row
 from gateway.errors import PaymentUnavailable
 from gateway.purchases import store
-from gateway.purchases.customers import ensure_customer, known_customer
+from gateway.purchases.customers import Customer, known_customer, with_customer
 from gateway.purchases.decide import PURCHASE_KEY, progress_of
 from gateway.purchases.declines import DeclineReason, message_of
 from gateway.purchases.record import PurchaseRecord, PurchaseStatus
@@ -42,7 +42,9 @@ async def advance(rt: Runtime, purchase: PurchaseRecord) -> PurchaseRecord:
     """Make the purchase's intent, or read the one it has, and settle what Stripe says.
 
     May be called again at any time: the same idempotency key is sent with the same body, built
-    from the row. Raises StripeFailure when Stripe cannot be asked; the purchase stays open."""
+    from the row. No intent is made any more for a client that was suspended, or on an account
+    that was disconnected, since the purchase began: it ends. Raises StripeFailure when Stripe
+    cannot be asked; the purchase stays open."""
     if purchase.payment_intent_id is not None:
         intent = await rt.stripe.payment_intent(
             account=purchase.stripe_account_id, id=purchase.payment_intent_id
@@ -51,9 +53,12 @@ async def advance(rt: Runtime, purchase: PurchaseRecord) -> PurchaseRecord:
     if rt.clock() - purchase.created_at > _KEY_LIFE:
         return await find_and_settle(rt, purchase) or purchase
     try:
+        if not await _may_begin(purchase):
+            found = await find_and_settle(rt, purchase)
+            return found or await _fail(rt, purchase, why="disconnected or suspended")
         made = await _create(rt, purchase)
     except (StripeRefused, NotFoundAtStripe, AccountLost) as refusal:
-        return await _fail(rt, purchase, refusal)
+        return await _fail(rt, purchase, why=repr(refusal))
     crash_point("stripe_answered")
     return await settle(rt, purchase, made)
 
@@ -74,14 +79,32 @@ def unavailable(failure: StripeFailure) -> PaymentUnavailable:
     )
 
 
+async def _may_begin(purchase: PurchaseRecord) -> bool:
+    sql = """
+        SELECT 1 FROM stripe_connections c
+        JOIN sub_accounts s ON s.agency_id = c.agency_id AND s.id = $3
+        WHERE c.agency_id = $1 AND c.account_id = $2 AND c.status <> 'DISCONNECTED'
+            AND s.status <> 'SUSPENDED'
+    """
+    named = (purchase.agency_id, purchase.stripe_account_id, purchase.sub_account_id)
+    return await row(sql, *named) is not None
+
+
 async def _create(rt: Runtime, purchase: PurchaseRecord) -> Intent:
+    async def ask(customer: Customer) -> Intent:
+        # A customer that came after the purchase may follow a deleted one, for whom the intent
+        # was made without an answer; that one had another idempotency key.
+        if customer.since > purchase.created_at and not customer.opened:
+            found = await _find(rt, purchase)
+            if found is not None:
+                return found
+        return await _create_for(rt, purchase, customer)
+
+    return await with_customer(rt, purchase, ask)
+
+
+async def _create_for(rt: Runtime, purchase: PurchaseRecord, customer: Customer) -> Intent:
     account = purchase.stripe_account_id
-    customer = await ensure_customer(
-        rt,
-        agency_id=purchase.agency_id,
-        sub_account_id=purchase.sub_account_id,
-        account=account,
-    )
     card = await _card_at_stripe(purchase)
     try:
         return await rt.stripe.create_payment_intent(
@@ -89,7 +112,7 @@ async def _create(rt: Runtime, purchase: PurchaseRecord) -> Intent:
             amount_minor=purchase.gross_minor,
             currency=purchase.currency,
             application_fee_minor=purchase.wholesale_total_minor,
-            customer=customer,
+            customer=customer.customer_id,
             metadata={
                 PURCHASE_KEY: purchase.id,
                 "rebill_wallet": purchase.wallet_id,
@@ -98,7 +121,7 @@ async def _create(rt: Runtime, purchase: PurchaseRecord) -> Intent:
             payment_method=card,
             confirm=card is not None,
             save=purchase.save_payment_method,
-            key=f"rebill:pi:{purchase.id}:1",
+            key=f"rebill:pi:{purchase.id}:{customer.id}",
         )
     except CardDeclined as declined:
         if declined.intent_id is not None:
@@ -117,17 +140,17 @@ async def _find_or_raise(rt: Runtime, purchase: PurchaseRecord, failure: StripeF
 
 
 async def _find(rt: Runtime, purchase: PurchaseRecord) -> Intent | None:
-    account = purchase.stripe_account_id
-    customer = await known_customer(
-        rt,
-        agency_id=purchase.agency_id,
-        sub_account_id=purchase.sub_account_id,
-        account=account,
-    )
+    customer = await known_customer(purchase)
     if customer is None:
         return None
+    # A younger customer may follow a deleted one, who is not written down: look at everybody's.
+    younger = customer.since > purchase.created_at
+    if customer.customer_id is None and not younger:
+        return None
     made = await rt.stripe.payment_intents_of(
-        account=account, customer=customer, created_after=purchase.created_at - _CLOCK_SLACK
+        account=purchase.stripe_account_id,
+        customer=None if younger else customer.customer_id,
+        created_after=purchase.created_at - _CLOCK_SLACK,
     )
     own = [intent for intent in made if intent.metadata.get(PURCHASE_KEY) == purchase.id]
     return own[0] if own else None
@@ -145,9 +168,9 @@ async def _card_at_stripe(purchase: PurchaseRecord) -> str | None:
     return str(found["stripe_payment_method_id"])
 
 
-async def _fail(rt: Runtime, purchase: PurchaseRecord, refusal: StripeFailure) -> PurchaseRecord:
-    """Stripe made nothing and never will for this body: the purchase has failed."""
-    log.error("purchase_refused_by_stripe", purchase=purchase.id, failure=repr(refusal))
+async def _fail(rt: Runtime, purchase: PurchaseRecord, *, why: str) -> PurchaseRecord:
+    """Stripe has no intent and is not asked for one again: the purchase has failed."""
+    log.error("purchase_not_begun", purchase=purchase.id, why=why)
     failed = replace(
         progress_of(purchase),
         status=PurchaseStatus.FAILED,

@@ -76,7 +76,10 @@ async def purchases_of_agency(
     after: tuple[str, ...] | None,
 ) -> list[PurchaseRecord]:
     """A page of an agency's purchases, newest first; after: sort keys (created_at, id) of the
-    last row of the page before. A foreign agency has none. Raises BadUserInput for `after`."""
+    last row of the page before. A foreign agency, and a sub-account that cannot be one, have
+    none. Raises BadUserInput for `after`."""
+    if wanted.sub_account_id is not None and not is_id(wanted.sub_account_id, "sub_account"):
+        return []
     conditions = _Conditions()
     conditions.add("agency_id = {}", agency_id)
     _restrict(conditions, viewer, wanted)
@@ -125,8 +128,12 @@ async def purchase_pages(
 def secret_for(viewer: Viewer, purchase: PurchaseRecord) -> str | None:
     """The client secret, for those who may pay with it: the buyer's billing people and keys that
     may buy. None for everybody else, and once nothing is left to confirm."""
-    pays = viewer.role in (Role.BILLING, Role.SERVICE) and viewer.may(Scope.PURCHASE)
-    return purchase.client_secret if pays else None
+    return purchase.client_secret if may_buy(viewer) else None
+
+
+def may_buy(viewer: Viewer) -> bool:
+    """True for a client's billing people and for keys that may buy."""
+    return viewer.role in (Role.BILLING, Role.SERVICE) and viewer.may(Scope.PURCHASE)
 
 
 def sort_keys(purchase: PurchaseRecord) -> tuple[object, ...]:
