@@ -10,10 +10,14 @@ from urllib.parse import unquote, urlsplit
 
 import asyncpg
 from tortoise import Tortoise, connections
-from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.backends.base.client import (
+    BaseDBAsyncClient,
+    TransactionalDBClient,
+    TransactionContextPooled,
+)
+from tortoise.connection import get_connections
 from tortoise.migrations.api.migrate import migrate as tortoise_migrate
 from tortoise.migrations.executor import MigrationExecutor
-from tortoise.transactions import in_transaction
 
 from gateway import migrations
 
@@ -88,8 +92,27 @@ def connection() -> Connection:
 @asynccontextmanager
 async def transaction() -> AsyncIterator[Connection]:
     """One database transaction. Never wait for the network, nor start a task, inside it."""
-    async with in_transaction() as open_connection:
+    opening = connection()._in_transaction()  # noqa: SLF001 - what tortoise's in_transaction does
+    if isinstance(opening, TransactionContextPooled):
+        opening = _Opening(opening.client, opening._pool_init_lock)  # noqa: SLF001
+    async with opening as open_connection:
         yield open_connection
+
+
+class _Opening(TransactionContextPooled):
+    """Tortoise keeps the connection for ever when BEGIN fails on it, as it does after a restart
+    of the database: each failure makes the pool smaller, until every request waits."""
+
+    async def __aenter__(self) -> TransactionalDBClient:
+        try:
+            return await super().__aenter__()
+        except BaseException:
+            taken, pool = self.client._connection, self.client._parent._pool  # noqa: SLF001
+            if hasattr(self, "token"):
+                get_connections().reset(self.token)
+            if taken is not None and pool is not None:
+                await pool.release(taken)
+            raise
 
 
 async def rows(sql: str, *values: object, on: Connection | None = None) -> list[Row]:
