@@ -74,6 +74,23 @@ async def test_killed_while_a_saved_card_is_charged(
     await assert_sold_once(shop)
 
 
+async def test_killed_and_nobody_asks_it_ends_within_a_minute_as_the_settings_come(
+    shop: Shop,
+) -> None:
+    """No webhook either. The point at which least is stored of what Stripe did."""
+    card = await shop.save_card()
+    port = free_port()
+    async with gateway_process(shop, port=port, crash_at="stripe_answered") as doomed:
+        with pytest.raises(aiohttp.ClientError):
+            await doomed.buy("the-key", payment_method_id=card)
+        await doomed.killed()
+    purchase = await the_purchase(shop)
+    assert (purchase.status, purchase.payment_intent_id) == (PurchaseStatus.PENDING, None)
+    async with gateway_process(shop, port=port):
+        await shop.settled(purchase.id, PurchaseStatus.COMPLETED, within_s=60)
+    await assert_sold_once(shop)
+
+
 @pytest.mark.parametrize("point", BY_WEBHOOK)
 async def test_killed_while_a_webhook_is_taken_care_of(shop: Shop, point: str) -> None:
     port = free_port()
