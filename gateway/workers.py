@@ -18,6 +18,7 @@ from gateway.inbox.subjects import Subject, SubjectKind
 from gateway.inbox.worker import work_off_inbox
 from gateway.ledger.commands import Expire
 from gateway.purchases.card_setups import reconcile_card_setups
+from gateway.purchases.daily_totals import compare_daily_totals
 from gateway.purchases.reconcile import reconcile_purchases
 from gateway.purchases.stripe_events import settle_detached, settle_payment, settle_setup
 from gateway.runtime import Runtime
@@ -59,6 +60,7 @@ class Workers:
                 ("card_setups", lambda: reconcile_card_setups(rt)),
                 ("expiries", lambda: book_due_expiries(rt)),
                 ("wholesale", lambda: tell_of_wholesale(rt)),
+                ("daily_totals", lambda: compare_daily_totals(rt)),
                 ("missed_events", self._missed_events),
             ):
                 pause_s = min(_RECONCILE_PAUSE_S, rt.settings.reconcile_after_s)

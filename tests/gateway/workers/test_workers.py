@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
 from gateway.database import row, rows
+from gateway.ids import new_id
 from gateway.purchases.record import PurchaseStatus
 from gateway.workers import Workers, book_due_expiries
 from tests.gateway.purchases.shop import Shop, add_package, open_shop
@@ -59,3 +61,25 @@ async def test_workers_end_purchases_and_go_on_after_a_failure(shop: Shop) -> No
             async with asyncio.timeout(1):
                 await working
     assert await shop.available() == 100
+
+
+async def test_workers_tell_of_wholesale_prices_and_compare_totals(shop: Shop) -> None:
+    begins = shop.clock() + timedelta(hours=1)
+    await rows(
+        "INSERT INTO wholesale_prices (id, currency, price, effective_at, actor, created_at) "
+        "VALUES ($1, 'USD', 0.15, $2, 'test', $3)",
+        *(new_id("wholesale"), begins, shop.clock()),
+    )
+    shop.clock.advance(days=2)
+    working = asyncio.ensure_future(Workers(shop.rt).run())
+    try:
+
+        async def done() -> bool:
+            compared = await shop.count("stripe_connections", "totals_before IS NOT NULL")
+            return compared == 1 and await shop.events() == ["BLOCKS_UPDATED"]
+
+        await eventually(done)
+    finally:
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
