@@ -31,7 +31,10 @@ async def cancel_purchase(rt: Runtime, viewer: Viewer, purchase_id: str) -> Purc
         except StripeFailure as failure:
             raise unavailable(failure) from failure
     if purchase.status not in (PurchaseStatus.CANCELED, PurchaseStatus.EXPIRED):
-        raise InvalidState(f"The purchase is {purchase.status.value} and cannot be canceled.")
+        raise InvalidState(
+            f"The purchase is {purchase.status.value} and cannot be canceled. "
+            "Read it again; only its seller can give a payment back."
+        )
     return purchase
 
 
