@@ -63,7 +63,7 @@ clients: python
 	echo "Installing the JavaScript clients of the tests …"
 	PATH="$(CURDIR)/$(BIN):$$PATH"; export PATH
 	cache=$$(mktemp -d); trap 'rm -rf "$$cache"' EXIT
-	npm --prefix $(CLIENTS) --cache "$$cache" ci --silent --no-audit --no-fund
+	npm --prefix $(CLIENTS) --cache "$$cache" ci --loglevel=error --no-audit --no-fund
 	echo "$$wanted" > $(CLIENT_STAMP)
 
 demo: python ## PostgreSQL, local Stripe, gateway and a seeded platform (ARGS="--port 0 --json")
