@@ -50,7 +50,7 @@ python:
 	  fi
 	fi
 	rm -f $(PYTHON_STAMP)
-	echo "Installing into $(VENV) …"
+	echo "Installing into $(VENV) …" >&2
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-input \
 	  --require-hashes -r requirements/dev.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-input \
@@ -60,7 +60,7 @@ python:
 clients: python
 	@wanted=$$(cat $(CLIENT_LOCKS) | cksum)
 	if [ -f $(CLIENT_STAMP) ] && [ "$$(cat $(CLIENT_STAMP))" = "$$wanted" ]; then exit 0; fi
-	echo "Installing the JavaScript clients of the tests …"
+	echo "Installing the JavaScript clients of the tests …" >&2
 	PATH="$(CURDIR)/$(BIN):$$PATH"; export PATH
 	cache=$$(mktemp -d); trap 'rm -rf "$$cache"' EXIT
 	npm --prefix $(CLIENTS) --cache "$$cache" ci --loglevel=error --no-audit --no-fund

@@ -1,15 +1,16 @@
 """Each limit of a document holds at the limit and one past it, on every transport."""
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import aiohttp
 import pytest
-from graphql import get_introspection_query
+from graphql import get_introspection_query, parse
 
-from gateway.endpoints.graphql import Limits
+from gateway.endpoints.limits import Limits, check_limits
 from tests.gateway.endpoints.toy import Server, served
 
 pytestmark = pytest.mark.anyio
@@ -158,15 +159,35 @@ def exponential(levels: int) -> str:
 async def test_a_document_that_is_exponential_in_its_fragments_is_answered_at_once(
     server: Server, client: aiohttp.ClientSession
 ) -> None:
-    started = time.perf_counter()
     answer = await ask_http(client, server, exponential(30))
-    taken_s = time.perf_counter() - started
     [error] = answer["errors"]
     assert error["message"] == (
         "The document passes the limit fields: more than a million, and 500 are allowed."
     )
-    # Read out in full it would take hours; the margin is for a machine with other things to do.
-    assert taken_s < 2
+
+
+def calls_to_measure(levels: int) -> int:
+    """How many functions are called to measure such a document: the same on every machine."""
+    document = parse(exponential(levels))
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        check_limits(document, Limits(fields=2**levels, root_fields=2**levels))
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def test_an_exponential_document_is_measured_in_the_size_of_its_text() -> None:
+    # Read out in full, 20 levels more would be a million times the work.
+    few, many, more = (calls_to_measure(levels) for levels in (10, 20, 30))
+    assert many - few == more - many
+    assert more < 4 * few
 
 
 @pytest.mark.parametrize(
